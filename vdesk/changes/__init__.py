@@ -1,0 +1,1 @@
+"""The kinds of change, the executor, the journal, undo."""

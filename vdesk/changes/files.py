@@ -1,0 +1,124 @@
+"""WriteFile: a file gets other bytes, appears, or goes; undo gives back bytes, mode and owner, or its absence."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+
+from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
+from vdesk.host import Host
+from vdesk.model.errors import Absent, HostError, Refused, problem
+
+
+def digest(data: bytes | None) -> str:
+    """SHA-256 of the bytes in hex; `absent` for a file that is not there."""
+    return "absent" if data is None else hashlib.sha256(data).hexdigest()
+
+
+def content(host: Host, path: str) -> bytes | None:
+    """The bytes of a file, None when there is no such file; Denied and others are raised."""
+    try:
+        return host.read_bytes(path)
+    except Absent:
+        return None
+
+
+def unified(path: str, before: bytes | None, after: bytes | None) -> str:
+    """A unified diff of two contents; None is the absent file."""
+    old, new = ((each or b"").decode(errors="replace").splitlines(keepends=True) for each in (before, after))
+    names = ("/dev/null" if before is None else f"a/{path}", "/dev/null" if after is None else f"b/{path}")
+    lines: list[str] = []
+    for line in difflib.unified_diff(old, new, *names):
+        lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(lines)
+
+
+class WriteFile(Change):
+    """`data` None removes the file. `before` is what the plan was made from: other bytes by then are a refusal."""
+
+    kind = "file"
+
+    def __init__(
+        self, path: str, before: bytes | None, data: bytes | None, summary: str, mode: int | None = None
+    ) -> None:
+        self.path, self.before, self.data, self.mode = path, before, data, mode
+        self.target, self.summary = "/" + path, summary
+        self.folders: list[str] = []
+
+    def preview(self, host: Host) -> str:
+        """The unified diff."""
+        return unified(self.path, self.before, self.data)
+
+    def check(self, host: Host) -> None:
+        """The file still has the bytes that the plan was made from."""
+        if content(host, self.path) != self.before:
+            raise Refused(
+                problem(
+                    "file.changed",
+                    f"{self.target} has changed since the plan was made",
+                    "another program wrote it just now",
+                    "run the same command again",
+                )
+            )
+
+    def record(self, host: Host) -> Record:
+        """Bytes, mode and owner before; the digest after; the folders that have to be made."""
+        parent = self.path.rpartition("/")[0]
+        while parent and not host.exists(parent):
+            self.folders.append(parent)
+            parent = parent.rpartition("/")[0]
+        record: Record = {"path": self.path, "after": digest(self.data), "folders": self.folders, "before": None}
+        if self.before is not None:
+            found = host.stat(self.path)
+            record["before"] = {
+                "data": base64.b64encode(self.before).decode(),
+                "mode": found.mode,
+                "owner": [found.uid, found.gid],
+            }
+        return record
+
+    def apply(self, host: Host, progress: Progress) -> bool:
+        """Write, atomically, or remove."""
+        if self.data is None:
+            host.remove(self.path)
+            return DONE
+        for folder in reversed(self.folders):
+            host.make_folder(folder)
+        host.write(self.path, self.data, self.mode)
+        return DONE
+
+    def verify(self, host: Host) -> None:
+        """The file has the new bytes."""
+        if content(host, self.path) != self.data:
+            raise HostError(self.target, "it reads back otherwise", f"{self.target} was not written as asked")
+
+    @classmethod
+    def undo_preview(cls, host: Host, record: Record) -> str:
+        """The diff from now to the bytes before."""
+        return unified(record["path"], content(host, record["path"]), _old(record))
+
+    @classmethod
+    def can_undo(cls, host: Host, record: Record) -> None:
+        """The file is as vdesk left it, or back already."""
+        now = digest(content(host, record["path"]))
+        if now not in (record["after"], digest(_old(record))):
+            raise changed_since("/" + record["path"], "its content is not what vdesk wrote")
+
+    @classmethod
+    def revert(cls, host: Host, record: Record, progress: Progress) -> None:
+        """The bytes, mode and owner before, or no file."""
+        path, before, now = record["path"], record["before"], content(host, record["path"])
+        old = _old(record)
+        if old is None:
+            if now is not None:
+                host.remove(path)
+            for folder in record["folders"]:
+                host.remove_folder(folder)
+        elif now != old:
+            host.write(path, old, before["mode"], tuple(before["owner"]))
+
+
+def _old(record: Record) -> bytes | None:
+    before = record["before"]
+    return None if before is None else base64.b64decode(before["data"])

@@ -1,0 +1,208 @@
+"""The journal: every change, written down and fsynced before it is made, one file per command in
+`/var/lib/vdesk/journal` (0700). A line is one JSON document; a line torn by a power cut counts as not written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from vdesk.changes.drivers import boot_id
+from vdesk.host import Host
+from vdesk.model.errors import Absent
+
+HOME = "var/lib/vdesk"
+FOLDER = f"{HOME}/journal"
+LOCK = f"{HOME}/lock"
+INTENT, DONE, SKIPPED, UNDONE, FAILED = "intent", "done", "skipped", "undone", "failed"
+# What a whole entry can be: see Entry.state.
+OPEN, IN_FORCE, TAKEN_BACK, PARTLY = "open", "done", "undone", "partly"
+
+
+@dataclass
+class Step:
+    """One change of an entry: its kind, its record, and the last that the journal says of it."""
+
+    seq: int
+    kind: str
+    target: str
+    summary: str
+    record: dict[str, Any]
+    state: str = INTENT
+
+    @property
+    def in_force(self) -> bool:
+        """Whether there is something to take back: also where only the intent was written."""
+        return self.state in (INTENT, DONE, FAILED)
+
+
+@dataclass
+class Entry:
+    """One command that changed something."""
+
+    id: int
+    time: str
+    command: str
+    boot: str
+    version: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    closed: bool = False
+    settled_by: int | None = None
+
+    @property
+    def state(self) -> str:
+        """`open` (interrupted), `done` (in force), `undone`, or `partly` (something could not be put back)."""
+        if not self.closed:
+            return OPEN if any(step.in_force for step in self.steps) else TAKEN_BACK
+        if any(step.state == FAILED for step in self.steps):
+            return PARTLY
+        return IN_FORCE if any(step.in_force for step in self.steps) else TAKEN_BACK
+
+    @property
+    def undoable(self) -> list[Step]:
+        """The steps to take back, in the order to do it: reverse, what is generated from others last."""
+        from vdesk.changes.change import kind_of
+
+        steps = [step for step in reversed(self.steps) if step.in_force]
+        return sorted(steps, key=lambda step: kind_of(step.kind).refresh)
+
+
+class Journal:
+    """Reads and writes the journal of one machine."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def prepare(self) -> None:
+        """Make the folders; nobody but root may look into the journal, since it holds files as they were."""
+        self.host.make_folder(HOME, 0o755)
+        self.host.make_folder(FOLDER, 0o700)
+
+    def entries(self) -> list[Entry]:
+        """Every entry, oldest first; a file that holds no entry is left out. Denied when this user may not look."""
+        found = []
+        for name in self.host.list(FOLDER):
+            number = name.removesuffix(".jsonl")
+            if number.isdigit() and name.endswith(".jsonl"):
+                entry = self._load(int(number), f"{FOLDER}/{name}")
+                if entry:
+                    found.append(entry)
+        return sorted(found, key=lambda entry: entry.id)
+
+    def begin(self, command: str, facts: dict[str, Any], version: str) -> Entry:
+        """A new entry, on disk before it is returned."""
+        from datetime import UTC, datetime
+
+        self.prepare()
+        names = [name.removesuffix(".jsonl") for name in self.host.list(FOLDER)]
+        number = max((int(name) for name in names if name.isdigit()), default=0) + 1
+        entry = Entry(number, datetime.now(UTC).isoformat(timespec="seconds"), command, boot_id(self.host), version, facts)
+        head = {
+            "vdesk": 1,
+            "id": number,
+            "time": entry.time,
+            "command": command,
+            "boot": entry.boot,
+            "version": version,
+            "facts": facts,
+        }
+        if not self.host.create(_path(number), _line(head), 0o600):
+            raise Absent("/" + _path(number), "another entry has taken this number", "the journal could not be extended")
+        return entry
+
+    def intend(self, entry: Entry, kind: str, target: str, summary: str, record: dict[str, Any]) -> Step:
+        """Write down what is about to be done, with all that taking it back needs."""
+        step = Step(len(entry.steps), kind, target, summary, record)
+        self._append(
+            entry.id,
+            {"seq": step.seq, "state": INTENT, "kind": kind, "target": target, "summary": summary, "record": record},
+        )
+        entry.steps.append(step)
+        return step
+
+    def mark(self, entry: Entry, step: Step, state: str, more: dict[str, Any] | None = None) -> None:
+        """Write down what became of a step."""
+        self._append(entry.id, {"seq": step.seq, "state": state, **({"more": more} if more else {})})
+        step.state = state
+        step.record.update(more or {})
+
+    def close(self, entry: Entry) -> None:
+        """Write down that the command came to its end."""
+        self._append(entry.id, {"closed": True})
+        entry.closed = True
+
+    def settle(self, entry: Entry, step: Step, by: int) -> None:
+        """Write down that a later command has taken this step back."""
+        self._append(entry.id, {"seq": step.seq, "state": UNDONE, "by": by})
+        step.state, entry.settled_by = UNDONE, by
+
+    def _append(self, number: int, line: dict[str, Any]) -> None:
+        path = _path(number)
+        torn = self.host.read_bytes(path)[-1:] not in (b"\n", b"")
+        self.host.append(path, (b"\n" if torn else b"") + _line(line))
+
+    def _load(self, number: int, path: str) -> Entry | None:
+        entry: Entry | None = None
+        for line in _lines(self.host.read_bytes(path)):
+            if entry is None:
+                entry = _head(number, line)
+                if entry is None:
+                    return None
+            else:
+                _fold(entry, line)
+        return entry
+
+
+def _path(number: int) -> str:
+    return f"{FOLDER}/{number:06d}.jsonl"
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _lines(data: bytes) -> list[dict[str, Any]]:
+    found = []
+    for line in data.split(b"\n"):
+        try:
+            document = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError):
+            continue  # torn
+        if isinstance(document, dict):
+            found.append(document)
+    return found
+
+
+def _head(number: int, line: dict[str, Any]) -> Entry | None:
+    if line.get("vdesk") != 1:
+        return None
+    facts = line.get("facts")
+    return Entry(
+        number,
+        str(line.get("time", "")),
+        str(line.get("command", "")),
+        str(line.get("boot", "")),
+        str(line.get("version", "")),
+        facts if isinstance(facts, dict) else {},
+    )
+
+
+def _fold(entry: Entry, line: dict[str, Any]) -> None:
+    if line.get("closed"):
+        entry.closed = True
+        return
+    seq, state = line.get("seq"), line.get("state")
+    if state == INTENT and seq == len(entry.steps) and isinstance(line.get("record"), dict):
+        entry.steps.append(
+            Step(seq, str(line.get("kind")), str(line.get("target")), str(line.get("summary")), line["record"])
+        )
+    elif isinstance(seq, int) and 0 <= seq < len(entry.steps) and state in (DONE, SKIPPED, UNDONE, FAILED):
+        entry.steps[seq].state = state
+        if isinstance(line.get("more"), dict):
+            entry.steps[seq].record.update(line["more"])
+        if isinstance(line.get("by"), int):
+            entry.settled_by = line["by"]
+
+
+__all__ = ["Entry", "Journal", "Step"]

@@ -1,0 +1,40 @@
+"""IOMMU groups: what the kernel can isolate, as it says (Documentation/ABI/testing/sysfs-kernel-iommu_groups)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vdesk.host.host import Host
+from vdesk.host.pci import GROUPS, Device
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group and its members. `blockers` are members that a rule keeps with the host: the group is then not viable."""
+
+    id: int
+    devices: tuple[Device, ...]
+    blockers: tuple[Device, ...] = ()
+
+    @property
+    def viable(self) -> bool:
+        """Whether the whole group can be handed over."""
+        return not self.blockers
+
+
+def group_ids(host: Host) -> list[int]:
+    """The numbers of the groups; groups of vfio's no-IOMMU mode do not count, they isolate nothing."""
+    found = []
+    for name in host.list(GROUPS):
+        if name.isdigit() and host.value(f"{GROUPS}/{name}/name") != "vfio-noiommu":
+            found.append(int(name))
+    return sorted(found)
+
+
+def members(known: list[Device]) -> dict[int, tuple[Device, ...]]:
+    """Group number -> its devices, in order of their addresses."""
+    found: dict[int, list[Device]] = {}
+    for device in known:
+        if device.group is not None:
+            found.setdefault(device.group, []).append(device)
+    return {number: tuple(found[number]) for number in sorted(found)}

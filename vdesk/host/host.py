@@ -1,0 +1,216 @@
+"""Host: the machine that vdesk works on, this one or a captured one. Everything else asks it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vdesk.host import writing
+from vdesk.host.recorded import recorded_commands, unreadable_paths
+from vdesk.host.runner import Completed, Line, LocalRunner, RecordedRunner, Runner
+from vdesk.host.tree import FILE_LIMIT, Stat, Tree
+from vdesk.model.errors import Absent, Busy, Denied, HostError, Untrusted
+
+TEXT_LIMIT = 4 << 20
+COMMAND_SECONDS = 60.0
+
+
+class Host:
+    """Paths are relative text below `root`. Absent, Denied and Busy are three different answers (model.errors).
+
+    `runner` answers commands, `kernel` takes sysfs writes, `trace` hears of every file read and command run."""
+
+    def __init__(
+        self,
+        root: str = "/",
+        runner: Runner | None = None,
+        kernel: SysfsWriter | None = None,
+        trace: Callable[[str], None] | None = None,
+    ) -> None:
+        self.tree = Tree(root)
+        self.runner: Runner = runner or LocalRunner()
+        self.trace = trace
+        self._kernel = kernel
+        self.memory: dict[str, Any] = {}
+        """What readers over this host keep for its lifetime (parsed tables)."""
+
+    @property
+    def root(self) -> str:
+        """The folder that is this machine's `/`."""
+        return self.tree.root
+
+    @property
+    def is_live(self) -> bool:
+        """Whether commands run and the kernel answers; False on a captured machine."""
+        return self.runner.live
+
+    @property
+    def needs_root(self) -> bool:
+        """Whether a change needs root that this process does not have."""
+        return self.tree.own and os.geteuid() != 0
+
+    # --- files
+    def read_bytes(self, path: str, limit: int = FILE_LIMIT) -> bytes:
+        """The content of a file; raises Absent, Denied, Untrusted, HostError."""
+        if self.trace:
+            self.trace(f"read /{path}")
+        return self.tree.read(path, limit)
+
+    def read(self, path: str, limit: int = TEXT_LIMIT) -> str:
+        """The content as text; bytes that are no UTF-8 survive a round trip (surrogateescape)."""
+        return self.read_bytes(path, limit).decode("utf-8", "surrogateescape")
+
+    def read_optional(self, path: str, limit: int = TEXT_LIMIT) -> str | None:
+        """The content as text, or None when there is no such file; Denied and others are raised."""
+        try:
+            return self.read(path, limit)
+        except Absent:
+            return None
+
+    def value(self, path: str, default: str = "") -> str:
+        """One sysfs attribute without its newline; `default` when it is absent, denied or broken."""
+        try:
+            return self.read(path, 1 << 16).strip()
+        except HostError:
+            return default
+
+    def exists(self, path: str) -> bool:
+        """Whether something is there (a link counts by what it leads to)."""
+        try:
+            self.tree.stat(path)
+        except HostError as error:
+            return isinstance(error, Busy)
+        return True
+
+    def list(self, path: str) -> list[str]:
+        """The names in a folder, sorted; an absent folder has none, others raise."""
+        try:
+            return self.tree.names(path)
+        except Absent:
+            return []
+
+    def link(self, path: str) -> str | None:
+        """The text of a link, or None when there is none."""
+        try:
+            return self.tree.link(path)
+        except (Absent, Untrusted):
+            return None
+
+    def link_name(self, path: str) -> str | None:
+        """The last part of what a link says: a driver's or a group's name; None without a link."""
+        text = self.link(path)
+        return text.rstrip("/").rpartition("/")[2] if text else None
+
+    def resolve(self, path: str) -> str:
+        """`path` with every link followed, still relative to the root."""
+        return self.tree.resolve(path)
+
+    def stat(self, path: str, *, follow: bool = True) -> Stat:
+        """Kind, mode, owner, size."""
+        return self.tree.stat(path, follow=follow)
+
+    def free_bytes(self, path: str) -> int | None:
+        """Bytes that a user may still write below `path`; None where that cannot be told (a captured machine)."""
+        if not self.tree.own:
+            return None
+        try:
+            found = os.statvfs(self.tree.real(path))
+        except OSError:
+            return None
+        return found.f_bavail * found.f_frsize
+
+    # --- changes, called by vdesk.changes only
+    def write(self, path: str, data: bytes, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
+        """Replace a file atomically, keeping mode, owner and label unless given."""
+        writing.write(self.tree, path, data, mode, owner)
+
+    def create(self, path: str, data: bytes, mode: int = 0o644) -> bool:
+        """Create a file; False when it is there already."""
+        return writing.create(self.tree, path, data, mode)
+
+    def append(self, path: str, data: bytes, mode: int = 0o600) -> None:
+        """Append to a log and fsync."""
+        writing.append(self.tree, path, data, mode)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a link."""
+        writing.remove(self.tree, path)
+
+    def make_folder(self, path: str, mode: int = 0o755) -> bool:
+        """Make a folder and its parents; False when it was there."""
+        return writing.make_folder(self.tree, path, mode)
+
+    def remove_folder(self, path: str) -> bool:
+        """Remove an empty folder; False when it could not be."""
+        return writing.remove_folder(self.tree, path)
+
+    @property
+    def kernel(self) -> SysfsWriter:
+        """What takes sysfs writes: the kernel, or a model of it on a captured machine."""
+        if self._kernel is None:
+            if self.tree.own:
+                from vdesk.host.sysfs import LiveKernel
+
+                self._kernel = LiveKernel(self.tree)
+            else:
+                from vdesk.host.kernel_model import KernelModel
+
+                self._kernel = KernelModel(self.tree)
+        return self._kernel
+
+    def sysfs_write(self, path: str, text: str, seconds: float = 10.0) -> None:
+        """Write a sysfs attribute as the kernel wants it, in one write; TimedOut when the kernel does not return."""
+        if self.trace:
+            self.trace(f"write {text.strip()!r} to /{path}")
+        self.kernel.write(path, text, seconds)
+
+    # --- commands
+    def which(self, program: str) -> str | None:
+        """The absolute path of a program, or None."""
+        return self.runner.which(program)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = COMMAND_SECONDS,
+        changes: bool = False,
+        on_line: Line | None = None,
+    ) -> Completed:
+        """Run a command without a shell; a captured machine answers from its records and skips what changes.
+
+        Raises Absent (no such program, or not recorded) and TimedOut; a non-zero exit code is the caller's to judge."""
+        if self.trace:
+            self.trace(f"run {' '.join(argv)}")
+        return self.runner.run(list(argv), timeout=timeout, changes=changes, on_line=on_line)
+
+
+class SysfsWriter:
+    """Takes writes to sysfs attributes."""
+
+    def write(self, path: str, text: str, seconds: float) -> None:
+        """Write; raises HostError as the kernel answers, TimedOut when it does not."""
+        raise NotImplementedError
+
+    def restore(self, path: str, before: str | None) -> None:
+        """Give an attribute the content it had; None where it could not be read before."""
+        self.write(path, before if before is not None else "\n", 10.0)
+
+
+def this_machine(trace: Callable[[str], None] | None = None) -> Host:
+    """The machine that vdesk runs on."""
+    return Host("/", LocalRunner(), trace=trace)
+
+
+def captured(root: str, trace: Callable[[str], None] | None = None) -> Host:
+    """The captured machine whose files lie below `root`; HostError when there is no such folder."""
+    if not os.path.isdir(root):
+        raise Absent(root, "no such folder", f"{root}: there is no captured machine")
+    host = Host(root, trace=trace)
+    host.runner = RecordedRunner(lambda: recorded_commands(host.tree), host.exists)
+    host.tree.unreadable = unreadable_paths(host.tree)
+    return host
+
+
+__all__ = ["Completed", "Denied", "Host", "SysfsWriter", "captured", "this_machine"]

@@ -1,0 +1,30 @@
+"""Signals: an end asked for politely is an interrupt, and the way back is not disturbed by one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def treat_as_interrupts() -> None:
+    """SIGTERM and SIGHUP (a closed terminal) unwind like Ctrl-C, so that what was changed is put back."""
+    for number in ASKED[1:]:
+        signal.signal(number, _interrupt)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold interrupts back until the block has ended."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -1,0 +1,1 @@
+"""Plain data, no input or output: addresses, kernel arguments, findings, changes, errors."""

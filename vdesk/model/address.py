@@ -1,0 +1,61 @@
+"""PCI addresses as the kernel writes them (Documentation/PCI/sysfs-pci.rst: domain:bus:slot.function)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from vdesk.model.errors import WrongUsage, problem
+
+_SPELLINGS = (
+    re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])"),
+    re.compile(r"pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])"),
+)
+
+
+class Address(NamedTuple):
+    """One PCI function; sorts as `lspci` lists. VMD domains have more than four digits."""
+
+    domain: int
+    bus: int
+    slot: int
+    function: int
+
+    def __str__(self) -> str:
+        return f"{self.domain:04x}:{self.bus:02x}:{self.slot:02x}.{self.function}"
+
+    @property
+    def slot_name(self) -> str:
+        """The slot that the function is in, without the function: `0000:01:00`."""
+        return f"{self.domain:04x}:{self.bus:02x}:{self.slot:02x}"
+
+    @property
+    def node_device(self) -> str:
+        """The name libvirt gives it as a node device: `pci_0000_01_00_0`."""
+        return f"pci_{self.domain:04x}_{self.bus:02x}_{self.slot:02x}_{self.function}"
+
+
+def find_address(text: str) -> Address | None:
+    """The address that `text` spells in one of the three accepted ways, or None."""
+    for spelling in _SPELLINGS:
+        match = spelling.fullmatch(text.strip().lower())
+        if match:
+            domain, bus, slot, function = match.groups()
+            if int(slot, 16) < 32:
+                return Address(int(domain or "0", 16), int(bus, 16), int(slot, 16), int(function))
+    return None
+
+
+def parse_address(text: str) -> Address:
+    """The address that `text` spells; WrongUsage when it spells none."""
+    address = find_address(text)
+    if address is None:
+        raise WrongUsage(
+            problem(
+                "usage.address",
+                f"{text!r} is not a PCI address",
+                "an address is written 01:00.0, 0000:01:00.0 or pci_0000_01_00_0",
+                "list the devices of this machine with: vdesk groups",
+            )
+        )
+    return address
