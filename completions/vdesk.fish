@@ -1,0 +1,18 @@
+# Made by ./dev completions. Asks vdesk at each TAB, and so knows the commands of the version installed.
+function _vdesk_completion;
+    set -l response (env _VDESK_COMPLETE=fish_complete COMP_WORDS=(commandline -cp) COMP_CWORD=(commandline -t) vdesk);
+
+    for completion in $response;
+        set -l metadata (string split "," $completion);
+
+        if test $metadata[1] = "dir";
+            __fish_complete_directories $metadata[2];
+        else if test $metadata[1] = "file";
+            __fish_complete_path $metadata[2];
+        else if test $metadata[1] = "plain";
+            echo $metadata[2];
+        end;
+    end;
+end;
+
+complete --no-files --command vdesk --arguments "(_vdesk_completion)";
