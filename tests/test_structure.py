@@ -243,7 +243,8 @@ def test_tests_hide_nothing(path: Path) -> None:
     """No skip, no xfail, no patched functions: a test that does not run, or runs something else, shows nothing."""
     names = ((node.lineno, dotted(node)) for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute))
     found = [f"line {line}: {name}" for line, name in names if name in SKIPS | PATCHES]
-    found += [f"line {line}: {module}" for line, module, _ in imports(path) if module.startswith("unittest.mock")]
+    found += [f"line {line}: {module} {name}" for line, module, name in imports(path) if "mock" in (module, name)]
+    found += [f"line {line}: {module}" for line, module, _ in imports(path) if module == "unittest.mock"]
     assert not found
 
 
