@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vdesk import __version__
 from vdesk.changes import journal as log
 from vdesk.changes.change import Change, Progress
-from vdesk.changes.journal import Entry, Journal, Step
+from vdesk.changes.journal import Entry, Journal
 from vdesk.changes.plan import Plan
-from vdesk.changes.undo import Leftover, take_back
+from vdesk.changes.undo import take_back
 from vdesk.host import Host
 from vdesk.host.lock import locked
 from vdesk.model import report as state
@@ -116,6 +116,8 @@ class _Run:
             self._put_back(entry, INTERRUPTED, _interrupted())
         except VdeskError as error:
             self._put_back(entry, FAILED, *error.problems)
+        except Exception as error:
+            self._put_back(entry, FAILED, _bug(error))
         self._reach("close")
         self.journal.close(entry)
 
@@ -172,4 +174,10 @@ def _interrupted() -> Problem:
     )
 
 
-__all__ = ["Leftover", "Mode", "Sequence", "Step", "consent", "run"]
+def _bug(error: Exception) -> Problem:
+    return problem(
+        "internal",
+        f"vdesk itself failed: {type(error).__name__}: {error}",
+        "this is a mistake in vdesk, not yours",
+        "everything was put back; run the same command with -v and send what it prints",
+    )

@@ -1,0 +1,48 @@
+"""What an interrupted vdesk left: an entry whose intent is written and whose end is not."""
+
+from __future__ import annotations
+
+from vdesk.changes import journal as log
+from vdesk.changes.executor import Mode, consent
+from vdesk.changes.journal import Entry, Journal
+from vdesk.changes.undoing import back_views, take_all_back
+from vdesk.host import Host
+from vdesk.model.errors import INTERRUPTED, HostError, Refused, WrongUsage, problem
+from vdesk.model.report import Report
+
+
+def interrupted(host: Host) -> list[Entry]:
+    """The open entries; none where this user may not look into the journal."""
+    try:
+        return [entry for entry in Journal(host).entries() if entry.state == log.OPEN]
+    except HostError:
+        return []
+
+
+def finish_interrupted(host: Host, mode: Mode, command: str | None) -> Report | None:
+    """Take back what an interrupted command left, asking first; None when there is nothing, or in a dry run."""
+    found = interrupted(host)
+    if not found or mode.dry_run:
+        return None
+    names = ", ".join(f"{entry.id} ({entry.command}, {entry.time})" for entry in found)
+    shown = Report(
+        command,
+        changes=back_views(host, found),
+        notes=[f"vdesk was interrupted before it had finished entry {names}.", "This is taken back first:"],
+    )
+    try:
+        agreed = consent(shown, host, mode)
+    except WrongUsage:
+        raise Refused(
+            problem(
+                "journal.open",
+                f"an interrupted change waits to be taken back: entry {names}",
+                "vdesk, or the machine, was stopped in the middle of it",
+                "take it back with: sudo vdesk undo --yes",
+            )
+        ) from None
+    if not agreed:
+        return Report(command, INTERRUPTED, notes=["nothing was changed"])
+    report = take_all_back(host, found, mode, command)
+    report.notes.insert(0, f"The interrupted entry {names} was taken back first.")
+    return report

@@ -1,0 +1,112 @@
+"""`vdesk undo`: choose entries, show what would be taken back, ask, take back."""
+
+from __future__ import annotations
+
+from vdesk.changes import journal as log
+from vdesk.changes.change import kind_of
+from vdesk.changes.executor import Mode, consent
+from vdesk.changes.journal import Entry, Journal, Step
+from vdesk.changes.undo import take_back
+from vdesk.host import Host
+from vdesk.host.lock import locked
+from vdesk.model import report as state
+from vdesk.model.errors import INTERRUPTED, LEFT_OVER, Denied, HostError, NeedsRoot, VdeskError, WrongUsage, problem
+from vdesk.model.report import ChangeView, Report
+
+
+def entries(host: Host) -> list[Entry]:
+    """The journal's entries; NeedsRoot when this user may not look into it."""
+    try:
+        return Journal(host).entries()
+    except Denied as error:
+        raise NeedsRoot(
+            problem("root.needed", "the journal can be read by root only", error.cause, "run the same command with sudo")
+        ) from error
+
+
+def history(host: Host) -> Report:
+    """Every entry, oldest first."""
+    found = [
+        {
+            "id": entry.id,
+            "time": entry.time,
+            "command": entry.command,
+            "state": entry.state,
+            "changes": [
+                {"kind": step.kind, "target": step.target, "summary": step.summary, "state": step.state}
+                for step in entry.steps
+            ],
+        }
+        for entry in entries(host)
+    ]
+    return Report("history", data={"entries": found})
+
+
+def undo(host: Host, number: int | None, everything: bool, mode: Mode) -> Report:
+    """Take back one entry (the last one in force by default) or all of them, newest first."""
+    chosen = _choose(entries(host), number, everything)
+    report = Report("undo", data={"entries": [entry.id for entry in chosen]}, changes=back_views(host, chosen))
+    if not report.changes:
+        report.notes.append("There is nothing to take back.")
+        return report
+    if mode.dry_run:
+        return report
+    if not consent(Report("undo", changes=report.changes, notes=["Take back:"]), host, mode):
+        return Report("undo", INTERRUPTED, notes=["nothing was changed"])
+    return take_all_back(host, chosen, mode, "undo")
+
+
+def _choose(found: list[Entry], number: int | None, everything: bool) -> list[Entry]:
+    live = [entry for entry in reversed(found) if entry.state != log.TAKEN_BACK]
+    if everything:
+        return live
+    if number is None:
+        return live[:1]
+    if number not in [entry.id for entry in found]:
+        raise WrongUsage(
+            problem("usage.no-entry", f"there is no entry {number}", "the journal does not have it", "see: vdesk history")
+        )
+    return [entry for entry in live if entry.id == number]
+
+
+def back_views(host: Host, chosen: list[Entry]) -> list[ChangeView]:
+    """What would be taken back, in that order, as changes are shown."""
+    return [_view(host, step) for entry in chosen for step in entry.undoable]
+
+
+def _view(host: Host, step: Step) -> ChangeView:
+    try:
+        diff = kind_of(step.kind).undo_preview(host, step.record)
+    except (VdeskError, ValueError, KeyError, TypeError, AttributeError):
+        diff = ""
+    return ChangeView(step.kind, step.target, f"take back: {step.summary}", diff)
+
+
+def take_all_back(host: Host, chosen: list[Entry], mode: Mode, command: str | None) -> Report:
+    """Take the entries back; exit 5 with what is left where something could not be."""
+    journal = Journal(host)
+    report = Report(command, data={"entries": [entry.id for entry in chosen]})
+    with locked(host, log.LOCK):
+        for entry in chosen:
+            _entry_back(host, journal, entry, mode, report)
+    if report.errors:
+        report.exit_code = LEFT_OVER
+        report.notes.append("What is listed as failed is still in force; vdesk undo tries it again.")
+    return report
+
+
+def _entry_back(host: Host, journal: Journal, entry: Entry, mode: Mode, report: Report) -> None:
+    steps = entry.undoable
+    views = [_view(host, step) for step in steps]
+    left = take_back(host, journal, entry, steps, mode.progress)
+    failed = [leftover.step.seq for leftover in left]
+    for step, view in zip(steps, views, strict=True):
+        view.state = state.CHANGE_FAILED if step.seq in failed else state.UNDONE
+    report.changes += views
+    for leftover in left:
+        report.errors += leftover.problems
+    if not entry.closed:
+        try:
+            journal.close(entry)
+        except HostError as error:
+            report.errors += error.problems

@@ -1,0 +1,132 @@
+"""The command line: parse, call one function, render, exit code. Commands are imported when they are used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vdesk import __version__
+from vdesk.cli.options import GLOBAL_OPTIONS, LazyGroup, Settings
+from vdesk.model.errors import INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskError, problem
+from vdesk.model.report import Report, from_error
+
+COMMANDS = {
+    "check": ("vdesk.cli.check:check", "is this machine ready for passthrough, and if not, what to do"),
+    "groups": ("vdesk.cli.check:groups", "the IOMMU groups and what is in them"),
+    "iommu": ("vdesk.cli.iommu:iommu", "turn the IOMMU on or off, and see what is in effect"),
+    "bind": ("vdesk.cli.bind:bind", "give devices to vfio-pci"),
+    "unbind": ("vdesk.cli.bind:unbind", "give devices back to their drivers"),
+    "create": ("vdesk.cli.vm:create", "define a virtual machine with the card in it"),
+    "list": ("vdesk.cli.vm:list_", "the virtual machines"),
+    "show": ("vdesk.cli.vm:show", "one virtual machine, in words"),
+    "start": ("vdesk.cli.vm:start", "start a virtual machine"),
+    "stop": ("vdesk.cli.vm:stop", "shut a virtual machine down"),
+    "delete": ("vdesk.cli.vm:delete", "delete a virtual machine that vdesk defined"),
+    "history": ("vdesk.cli.history:history", "every change that vdesk made"),
+    "undo": ("vdesk.cli.history:undo", "take changes back"),
+    "demo": ("vdesk.cli.demo:demo", "the same commands on a demo machine; alone: the whole tour"),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    params=list(GLOBAL_OPTIONS),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="The road: vdesk check, vdesk iommu enable, reboot, vdesk check, vdesk bind 01:00.0, vdesk create.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """Run Windows in a virtual machine with a real graphics card in it.
+
+    Every step is shown before it is taken, and can be taken back with vdesk undo."""
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit code; every outcome goes through one Report and one renderer."""
+    settings = Settings(argv)
+    try:
+        outcome: Any = main.main(args=list(argv), prog_name="vdesk", standalone_mode=False, obj=settings)
+        return finish(outcome, settings)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.UsageError as error:
+        if _wants_help(error, settings):
+            return USAGE
+        return _emit(_usage(error, settings), settings)
+    except NeedsRoot as error:
+        return _elevate(error, settings)
+    except VdeskError as error:
+        return _emit(from_error(settings.command, error), settings)
+    except (KeyboardInterrupt, click.Abort):
+        return _emit(_interrupted(settings), settings)
+    except BrokenPipeError:
+        settings.output_is_gone()
+        return INTERRUPTED
+    except Exception as error:
+        return _emit(_bug(error, settings), settings)
+
+
+def finish(outcome: Any, settings: Settings) -> int:
+    """The exit code of what a command returned: a Report to render, a number, or nothing."""
+    if isinstance(outcome, Report):
+        return _emit(outcome, settings)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _emit(report: Report, settings: Settings) -> int:
+    from vdesk.render import emit
+
+    try:
+        emit(report, settings.output())
+    except BrokenPipeError:
+        settings.output_is_gone()
+    return report.exit_code
+
+
+def _wants_help(error: click.UsageError, settings: Settings) -> bool:
+    """A group without a sub-command prints its help; as JSON it is an error like others."""
+    if error.ctx is None or settings.json or not isinstance(error.ctx.command, click.Group):
+        return False
+    if error.message and "command" in error.message.lower() and "No such" not in error.message:
+        click.echo(error.ctx.get_help())
+        return True
+    return False
+
+
+def _usage(error: click.UsageError, settings: Settings) -> Report:
+    where = error.ctx.command_path if error.ctx else "vdesk"
+    message = error.format_message() or "wrong usage"
+    found = problem("usage", message.rstrip("."), "the command line is not understood", f"see: {where} --help")
+    return Report(settings.command, USAGE, errors=[found])
+
+
+def _elevate(error: NeedsRoot, settings: Settings) -> int:
+    """On a terminal: run again through sudo, and say so first. Without one: exit 4 with the exact command."""
+    line = settings.sudo_line()
+    if settings.terminal and not settings.elevated:
+        click.echo(f"This needs root. Running: {line}", err=True)
+        settings.run_with_sudo()
+    first = error.problems[0]
+    shown = Problem(first.id, first.what, first.cause, f"run: {line}")
+    return _emit(Report(settings.command, error.exit_code, errors=[shown]), settings)
+
+
+def _interrupted(settings: Settings) -> Report:
+    found = problem("interrupted", "interrupted", "Ctrl-C, or the end of the terminal", "nothing was left half-done")
+    return Report(settings.command, INTERRUPTED, errors=[found])
+
+
+def _bug(error: Exception, settings: Settings) -> Report:
+    if settings.verbose:
+        import traceback
+
+        click.echo(traceback.format_exc(), err=True)
+    found = problem(
+        "internal",
+        f"vdesk itself failed: {type(error).__name__}: {error}",
+        "this is a mistake in vdesk, not yours",
+        "run the same command with -v and send what it prints",
+    )
+    return Report(settings.command, 1, errors=[found])

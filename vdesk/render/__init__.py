@@ -1,0 +1,56 @@
+"""A Report as text or as JSON. Both come from the same object; rich is loaded for text only."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+from vdesk.model.report import Report
+
+
+class Output(NamedTuple):
+    """Where and how to render: `plain` is without colour, `root` the folder of a captured machine."""
+
+    json: bool = False
+    plain: bool = False
+    verbose: bool = False
+    root: str = ""
+
+
+def emit(report: Report, output: Output) -> None:
+    """Write the report: JSON alone on stdout, or the result on stdout and errors on stderr."""
+    if output.json:
+        sys.stdout.write(as_json(report, output))
+        sys.stdout.flush()
+        return
+    from vdesk.render.text import write
+
+    write(report, output)
+
+
+def show_plan(report: Report, output: Output) -> None:
+    """Show a plan on stderr, before the question."""
+    from vdesk.render.text import write_plan
+
+    write_plan(report, output)
+
+
+def as_json(report: Report, output: Output) -> str:
+    """The envelope as one document. The folder of a captured machine is nowhere in it (contract section 1)."""
+    import json
+
+    return json.dumps(clean(report.as_json(), output.root), indent=2, ensure_ascii=True) + "\n"
+
+
+def clean(value: Any, root: str) -> Any:
+    """The value without the captured machine's folder in any of its texts."""
+    folder = root.rstrip("/")
+    if not folder:
+        return value
+    if isinstance(value, str):
+        return value.replace(f"{folder}/", "/") if folder in value else value
+    if isinstance(value, list):
+        return [clean(each, root) for each in value]
+    if isinstance(value, dict):
+        return {key: clean(each, root) for key, each in value.items()}
+    return value

@@ -1,0 +1,117 @@
+"""A Report as text: the result on stdout, errors on stderr. A terminal gets colour and wrapping, a pipe neither."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from vdesk.model.errors import Problem
+from vdesk.model.report import ChangeView, Report
+from vdesk.render import Output, clean
+
+STATE_STYLE = {"planned": "cyan", "done": "green", "skipped": "yellow", "undone": "yellow", "failed": "bold red"}
+LABEL = 9
+NO_WRAP = 100_000
+
+
+class Writer:
+    """Lines to one stream. `say` takes a label, which is kept apart by a hanging indent when a terminal wraps."""
+
+    def __init__(self, stream: TextIO, output: Output) -> None:
+        self.terminal = stream.isatty()
+        width = None if self.terminal else NO_WRAP
+        self.console = Console(
+            file=stream,
+            width=width,
+            no_color=output.plain,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            soft_wrap=False,
+            color_system="auto" if self.terminal and not output.plain else None,
+        )
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; without one, more than any line has."""
+        return self.console.width
+
+    def line(self, text: Text | str = "") -> None:
+        """One paragraph, wrapped on a terminal only."""
+        self.console.print(text, soft_wrap=not self.terminal, overflow="fold")
+
+    def say(self, label: str, text: str, style: str = "", indent: int = 0, body: str = "") -> None:
+        """`label` in its own column, then the text with a hanging indent."""
+        start = Text(" " * indent + label.ljust(LABEL), style=style)
+        lines = Text(text, style=body).wrap(self.console, max(20, self.width - indent - LABEL), overflow="fold")
+        for number, part in enumerate(lines):
+            part.rstrip()
+            lead = start if number == 0 else Text(" " * (indent + LABEL))
+            self.console.print(lead + part, soft_wrap=True)
+
+
+def write(report: Report, output: Output) -> None:
+    """The whole report."""
+    from vdesk.render.views import view_of
+
+    _hide_root(report, output)
+    out, err = Writer(sys.stdout, output), Writer(sys.stderr, output)
+    view: Callable[[Writer, Report, Output], None] | None = view_of(report.command)
+    if view is not None and not report.errors:
+        view(out, report, output)
+    write_changes(out, report, output)
+    for note in report.notes:
+        out.line(note)
+    sys.stdout.flush()
+    for each in report.errors:
+        write_problem(err, each)
+    sys.stderr.flush()
+
+
+def write_plan(report: Report, output: Output) -> None:
+    """A plan before the question, on stderr."""
+    _hide_root(report, output)
+    err = Writer(sys.stderr, output)
+    for note in report.notes:
+        err.line(note)
+    write_changes(err, report, output)
+
+
+def write_problem(err: Writer, each: Problem) -> None:
+    """An error: what, why, what helps."""
+    err.say("error", f"{each.what}  [{each.id}]", "bold red")
+    err.say("why", each.cause, "dim", body="")
+    err.say("do", each.remedy, "bold")
+
+
+def write_changes(out: Writer, report: Report, output: Output) -> None:
+    """Every change: its state, what it is, and its preview where that is still to come or was asked for."""
+    for each in report.changes:
+        out.say(each.state, each.summary, STATE_STYLE.get(each.state, ""))
+        if each.diff and (each.state == "planned" or output.verbose):
+            _diff(out, each)
+
+
+def _diff(out: Writer, change: ChangeView) -> None:
+    for line in change.diff.rstrip("\n").split("\n"):
+        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
+        out.console.print(Text(" " * LABEL + line, style=style), soft_wrap=True)
+
+
+def _hide_root(report: Report, output: Output) -> None:
+    """What is printed never holds the folder of a captured machine."""
+    if not output.root:
+        return
+    shown: dict[str, Any] = clean(report.as_json(), output.root)
+    report.data = shown["data"]
+    report.notes = clean(report.notes, output.root)
+    report.errors = [Problem(*(clean(part, output.root) for part in each)) for each in report.errors]
+    report.findings = [each._replace(**clean(each._asdict(), output.root)) for each in report.findings]
+    for each in report.changes:
+        each.target, each.summary, each.diff = (
+            clean(part, output.root) for part in (each.target, each.summary, each.diff)
+        )

@@ -1,0 +1,34 @@
+"""`vdesk iommu status` in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vdesk.model.report import Report
+from vdesk.render import Output
+from vdesk.render.text import Writer
+from vdesk.render.views.check import IOMMU
+
+
+def status(out: Writer, report: Report, output: Output) -> None:
+    """State, the argument in its three places, and what the kernel said."""
+    data = report.data
+    out.say("state", f"{IOMMU.get(data['state'], '')} ({data['state']})", "bold")
+    for place, where in (
+        ("configured", "/etc/default/grub and grub.d"),
+        ("generated", "/boot/grub/grub.cfg"),
+        ("booted", "/proc/cmdline"),
+    ):
+        out.say("", f"{place + ':':<12}{_words(data[place])}  ({where})")
+    for line in data.get("log", []):
+        out.say("kernel", line, "dim")
+    for each in data.get("advice", []):
+        out.say("do", each, "bold")
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "could not be told"
+    if isinstance(value, str):
+        return value
+    return " ".join(value) or "no argument"
