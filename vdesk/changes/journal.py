@@ -62,10 +62,10 @@ class Entry:
     @property
     def undoable(self) -> list[Step]:
         """The steps to take back, in the order to do it: reverse, what is generated from others last."""
-        from vdesk.changes.change import kind_of
+        from vdesk.changes.change import KINDS, kind_of
 
         steps = [step for step in reversed(self.steps) if step.in_force]
-        return sorted(steps, key=lambda step: kind_of(step.kind).refresh)
+        return sorted(steps, key=lambda step: step.kind in KINDS and kind_of(step.kind).refresh)
 
 
 class Journal:

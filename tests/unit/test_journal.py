@@ -1,0 +1,93 @@
+"""The journal: modes, torn lines, hostile records."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from vdesk.changes import journal as log
+from vdesk.changes import undoing
+from vdesk.changes.executor import Mode
+from vdesk.changes.journal import Journal
+from vdesk.host import Host, captured
+
+YES = Mode(yes=True)
+
+
+@pytest.fixture
+def host(tmp_path: pathlib.Path) -> Host:
+    (tmp_path / "etc").mkdir()
+    return captured(str(tmp_path))
+
+
+def test_only_root_may_look_in(host: Host) -> None:
+    entry = Journal(host).begin("x", {}, "0")
+    assert host.stat(log.FOLDER).mode == 0o700
+    assert host.stat(f"{log.FOLDER}/{entry.id:06d}.jsonl").mode == 0o600
+
+
+def test_a_torn_last_line_counts_as_not_written_and_the_next_is_whole(host: Host) -> None:
+    journal = Journal(host)
+    entry = journal.begin("x", {}, "0")
+    step = journal.intend(entry, "command", "t", "s", {"argv": ["a"], "undo": None, "timeout": 1})
+    path = f"{log.FOLDER}/{entry.id:06d}.jsonl"
+    whole = host.read_bytes(path)
+    host.write(path, whole + b'{"seq":0,"sta')
+    assert journal.entries()[0].steps[0].state == log.INTENT
+    journal.mark(entry, step, log.DONE)
+    assert journal.entries()[0].steps[0].state == log.DONE
+
+
+def test_cut_at_every_byte_it_never_fails_to_load(host: Host) -> None:
+    journal = Journal(host)
+    entry = journal.begin("x", {"a": 1}, "0")
+    step = journal.intend(entry, "command", "t", "s", {"argv": ["a"], "undo": None, "timeout": 1})
+    journal.mark(entry, step, log.DONE)
+    journal.close(entry)
+    path = f"{log.FOLDER}/{entry.id:06d}.jsonl"
+    whole = host.read_bytes(path)
+    states = []
+    for size in range(len(whole) + 1):
+        host.write(path, whole[:size])
+        states.append([each.state for each in journal.entries()])
+    assert states[0] == [] and states[-1] == [log.IN_FORCE]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"path": "../../etc/passwd", "after": "x", "folders": [], "before": None},
+        {"path": "/etc/passwd", "after": "x", "folders": [], "before": None},
+        {"path": "etc/x", "after": "x", "folders": 3, "before": {"data": "?"}},
+        {"path": 7, "after": "x", "folders": [], "before": None},
+    ],
+)
+def test_a_record_that_makes_no_sense_is_left_over_not_a_crash(host: Host, record: dict[str, object]) -> None:
+    journal = Journal(host)
+    entry = journal.begin("x", {}, "0")
+    step = journal.intend(entry, "file", "t", "s", record)
+    journal.mark(entry, step, log.DONE)
+    journal.close(entry)
+    report = undoing.undo(host, None, True, YES)
+    assert report.exit_code == 5 and report.errors[0].id in ("journal.damaged", "undo.changed-since"), report.errors
+
+
+def test_a_kind_of_another_version_is_said(host: Host) -> None:
+    journal = Journal(host)
+    entry = journal.begin("x", {}, "9.9")
+    journal.mark(entry, journal.intend(entry, "teleport", "t", "s", {}), log.DONE)
+    report = undoing.undo(host, None, True, YES)
+    assert report.exit_code == 5 and report.errors[0].id == "journal.kind"
+
+
+def test_files_that_are_no_entries_are_left_alone(host: Host) -> None:
+    journal = Journal(host)
+    journal.begin("x", {}, "0")
+    host.write(f"{log.FOLDER}/000002.jsonl", b"\xff\xfe garbage")
+    host.write(f"{log.FOLDER}/notes.txt", b"mine")
+    host.write(f"{log.FOLDER}/000003.jsonl", json.dumps([1, 2]).encode())
+    assert [each.id for each in journal.entries()] == [1]
+    assert journal.begin("y", {}, "0").id == 4
