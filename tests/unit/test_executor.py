@@ -163,6 +163,10 @@ def _in_child(action: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def _killed_at(number: int, plan: Plan, machine: Host) -> int:
+    return _in_child(lambda: executor.run(plan, machine, Mode(yes=True, reach=_die_at(number))))
+
+
 def _die_at(wanted: int) -> Callable[[str, int], None]:
     def reach(place: str, number: int) -> None:
         if number == wanted:
@@ -178,7 +182,7 @@ def test_killed_at_every_step_the_next_run_takes_it_back(machine: Host, tmp_path
     assert total == 10
     undoing.undo(machine, None, True, YES)
     for number in range(1, total + 1):
-        assert _in_child(lambda: executor.run(the_plan(), machine, Mode(yes=True, reach=_die_at(number)))) == -9
+        assert _killed_at(number, the_plan(), machine) == -9
         _expect_recovery(machine, before)
 
 
@@ -200,8 +204,7 @@ def test_killed_on_the_way_back_the_next_undo_finishes(machine: Host) -> None:
     places: list[str] = []
     executor.run(the_plan("reject"), machine, Mode(yes=True, reach=lambda place, number: places.append(place)))
     for number in range(1, len(places) + 1):
-        plan = the_plan("reject")
-        assert _in_child(lambda: executor.run(plan, machine, Mode(yes=True, reach=_die_at(number)))) == -9
+        assert _killed_at(number, the_plan("reject"), machine) == -9
         _expect_recovery(machine, before)
 
 

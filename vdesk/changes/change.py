@@ -30,12 +30,14 @@ KINDS = {
 class Change:
     """One thing that vdesk changes on the machine.
 
-    The order of calls is: view (any time), check, record (written to the journal), apply, verify; later, perhaps in another
+    The order of calls is: view (any time), check, record (written to the journal), apply, verify; later, perhaps in
+    another
     process, can_undo and revert with that record."""
 
     kind: ClassVar[str]
     refresh: ClassVar[bool] = False
-    """Whether undo does this one after the others of its entry: it is generated from files that have to be back first."""
+    """Whether undo does this one after the others of its entry: it is generated from files that have to be back
+    first."""
     target: str
     summary: str
 

@@ -1,4 +1,5 @@
-"""RunCommand: a program that changes the machine. GenerateFile: a program that generates a file, made safe against power loss."""
+"""RunCommand: a program that changes the machine. GenerateFile: a program that generates a file, made safe against
+power loss."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def run_checked(host: Host, argv: Sequence[str], timeout: float, progress: Progr
 
 
 class RunCommand(Change):
-    """Run `argv`; `undo` is the command that takes it back, None when nothing does (the plan's `final` then says so)."""
+    """Run `argv`; `undo` is the command that takes it back, None when nothing does (the plan's `final` then says
+    so)."""
 
     kind = "command"
 
@@ -65,10 +67,13 @@ class RunCommand(Change):
 
 
 class GenerateFile(Change):
-    """A file that a program generates from others (grub.cfg): made beside the old one, checked, fsynced, renamed over it.
+    """A file that a program generates from others (grub.cfg): made beside the old one, checked, fsynced, renamed
+    over it.
 
-    `argv` and `checks` name the new file as `{output}`. `wanted` is text that the file has to contain on some line's start
-    (a kernel entry). The old file is never touched before its successor is whole: `update-grub` alone writes in place."""
+    `argv` and `checks` name the new file as `{output}`. `wanted` is text that the file has to contain on some line's
+    start
+    (a kernel entry). The old file is never touched before its successor is whole: `update-grub` alone writes in
+    place."""
 
     kind = "generated-file"
     refresh = True

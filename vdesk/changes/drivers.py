@@ -36,8 +36,10 @@ def _named(text: str | None) -> str:
 class BindDriver(Change):
     """Give a function to `driver` (None: to no driver): override, unbind, drivers_probe, then read the driver link.
 
-    The override is written before the unbind, so that nothing else can take the function in between; drivers_probe reports
-    success also when nothing was bound (Documentation/ABI/testing/sysfs-bus-pci). `keep` leaves the override set: wanted for
+    The override is written before the unbind, so that nothing else can take the function in between; drivers_probe
+    reports
+    success also when nothing was bound (Documentation/ABI/testing/sysfs-bus-pci). `keep` leaves the override set:
+    wanted for
     vfio-pci, cleared for host drivers."""
 
     kind = "driver"
@@ -220,7 +222,9 @@ class SysfsWrite(Change):
     def verify(self, host: Host) -> None:
         """Read back."""
         if self.readable and host.value(self.path) != self.text:
-            raise HostError(self.target, f"it reads {host.value(self.path)!r}", f"{self.target} did not take {self.text!r}")
+            raise HostError(
+                self.target, f"it reads {host.value(self.path)!r}", f"{self.target} did not take {self.text!r}"
+            )
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:

@@ -33,7 +33,8 @@ def _silent(text: str) -> None:
 
 @dataclass
 class Mode:
-    """How a changing command runs. `ask` shows the views and asks; None without a terminal. `reach` is called before every
+    """How a changing command runs. `ask` shows the views and asks; None without a terminal. `reach` is called before
+    every
     step that counts (its name, its number): tests stop the process there."""
 
     dry_run: bool = False
@@ -45,7 +46,8 @@ class Mode:
 
 
 def run(plan: Plan, host: Host, mode: Mode) -> Report:
-    """Carry out the plan; the Report says what became of each change. Raises WrongUsage and NeedsRoot before any change."""
+    """Carry out the plan; the Report says what became of each change. Raises WrongUsage and NeedsRoot before any
+    change."""
     report = Report(
         plan.command,
         data=plan.data,
@@ -87,7 +89,9 @@ def consent(shown: Report, host: Host, mode: Mode) -> bool:
         )
     if host.needs_root:
         raise NeedsRoot(
-            problem("root.needed", "this command needs root", "it changes the machine", "run the same command with sudo")
+            problem(
+                "root.needed", "this command needs root", "it changes the machine", "run the same command with sudo"
+            )
         )
     if mode.yes or mode.ask is None:
         if mode.show:

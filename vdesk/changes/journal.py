@@ -97,7 +97,9 @@ class Journal:
         self.prepare()
         names = [name.removesuffix(".jsonl") for name in self.host.list(FOLDER)]
         number = max((int(name) for name in names if name.isdigit()), default=0) + 1
-        entry = Entry(number, datetime.now(UTC).isoformat(timespec="seconds"), command, boot_id(self.host), version, facts)
+        entry = Entry(
+            number, datetime.now(UTC).isoformat(timespec="seconds"), command, boot_id(self.host), version, facts
+        )
         head = {
             "vdesk": 1,
             "id": number,
@@ -108,7 +110,9 @@ class Journal:
             "facts": facts,
         }
         if not self.host.create(_path(number), _line(head), 0o600):
-            raise Absent("/" + _path(number), "another entry has taken this number", "the journal could not be extended")
+            raise Absent(
+                "/" + _path(number), "another entry has taken this number", "the journal could not be extended"
+            )
         return entry
 
     def intend(self, entry: Entry, kind: str, target: str, summary: str, record: dict[str, Any]) -> Step:

@@ -68,5 +68,7 @@ def _one(host: Host, step: Step, progress: Progress) -> tuple[Problem, ...]:
 def _mark(journal: Journal, entry: Entry, step: Step, state: str, left: list[Leftover]) -> None:
     try:
         journal.mark(entry, step, state)
-    except HostError as error:  # the disk is full: the machine is back, only its book is not; undo again later is harmless
+    except (
+        HostError
+    ) as error:  # the disk is full: the machine is back, only its book is not; undo again later is harmless
         left.append(Leftover(entry.id, step, error.problems))

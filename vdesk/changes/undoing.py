@@ -20,7 +20,9 @@ def entries(host: Host) -> list[Entry]:
         return Journal(host).entries()
     except Denied as error:
         raise NeedsRoot(
-            problem("root.needed", "the journal can be read by root only", error.cause, "run the same command with sudo")
+            problem(
+                "root.needed", "the journal can be read by root only", error.cause, "run the same command with sudo"
+            )
         ) from error
 
 
@@ -64,7 +66,9 @@ def _choose(found: list[Entry], number: int | None, everything: bool) -> list[En
         return live[:1]
     if number not in [entry.id for entry in found]:
         raise WrongUsage(
-            problem("usage.no-entry", f"there is no entry {number}", "the journal does not have it", "see: vdesk history")
+            problem(
+                "usage.no-entry", f"there is no entry {number}", "the journal does not have it", "see: vdesk history"
+            )
         )
     return [entry for entry in live if entry.id == number]
 

@@ -17,7 +17,8 @@ from vdesk.model.report import Report
 def bind(ctx: click.Context, addresses: tuple[str, ...], only: bool, force: tuple[str, ...]) -> Report:
     """Give devices to vfio-pci, now, with the other functions and group members that must go with them.
 
-    Safety rules refuse what this machine itself needs: host-display, root-disk, host-network, last-input, group, in-use,
+    Safety rules refuse what this machine itself needs: host-display, root-disk, host-network, last-input, group,
+    in-use,
     bridge, iommu-off. --force takes host-display, host-network, last-input and in-use."""
     from vdesk.plans import bind as plans
 

@@ -8,13 +8,15 @@ from vdesk.cli.options import command, settings_of
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
 
+
 @command("check")
 @click.argument("addresses", metavar="[ADDR]...", nargs=-1)
 @click.pass_context
 def check(ctx: click.Context, addresses: tuple[str, ...]) -> Report:
     """Is this machine ready for passthrough, and if not, what exactly to do.
 
-    Reads only, and works as a normal user: what it may not read is unknown, never a guess. With ADDR, only those devices.
+    Reads only, and works as a normal user: what it may not read is unknown, never a guess. With ADDR, only those
+    devices.
     Exit code 0 when nothing fails, 3 otherwise."""
     from vdesk.changes.recovery import interrupted
     from vdesk.checks import check as run_checks
@@ -39,7 +41,8 @@ def check(ctx: click.Context, addresses: tuple[str, ...]) -> Report:
 def groups(ctx: click.Context, /, address: str | None, **kinds: bool) -> Report:
     """The IOMMU groups: what is in each, and whether it can be handed over.
 
-    A group goes to a virtual machine as a whole. Bridges in it do not count; a device that this machine itself needs blocks
+    A group goes to a virtual machine as a whole. Bridges in it do not count; a device that this machine itself needs
+    blocks
     it, and is named."""
     from vdesk.checks.groups import groups as list_groups
 

@@ -30,7 +30,9 @@ def status(ctx: click.Context) -> Report:
 
 
 @command("enable")
-@click.option("--igfx-off", is_flag=True, help="Leave the integrated graphics outside the IOMMU (it then has no group).")
+@click.option(
+    "--igfx-off", is_flag=True, help="Leave the integrated graphics outside the IOMMU (it then has no group)."
+)
 @click.option("--pt", is_flag=True, help="Also iommu=pt: host devices are not translated (they lose DMA protection).")
 @click.pass_context
 def enable(ctx: click.Context, igfx_off: bool, pt: bool) -> Report:

@@ -1,4 +1,5 @@
-"""What every command shares: the options that stand before or after it, lazy sub-commands, and the settings they make."""
+"""What every command shares: the options that stand before or after it, lazy sub-commands, and the settings they
+make."""
 
 from __future__ import annotations
 
@@ -79,9 +80,7 @@ class Settings:
         """Where and how to render."""
         from vdesk.render import Output
 
-        return Output(
-            json=self.json, plain=self.plain, verbose=self.verbose, root=self.given.get("root") or ""
-        )
+        return Output(json=self.json, plain=self.plain, verbose=self.verbose, root=self.given.get("root") or "")
 
     def trace(self, text: str) -> None:
         """One line for -v."""

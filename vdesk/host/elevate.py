@@ -14,7 +14,8 @@ def is_root() -> bool:
 def run_with_sudo(argv: list[str]) -> None:
     """Replace this process by `sudo vdesk ARGV`; returns only where there is no sudo.
 
-    The very program that runs now is run again, by its absolute path; -P keeps the current folder out of root's imports."""
+    The very program that runs now is run again, by its absolute path; -P keeps the current folder out of root's
+    imports."""
     script = os.path.abspath(sys.argv[0])
     own = os.path.basename(script) == "vdesk" and os.access(script, os.X_OK)
     again = [script] if own else [sys.executable, "-P", "-m", "vdesk"]

@@ -10,7 +10,8 @@ from vdesk.host.pci import GROUPS, Device
 
 @dataclass(frozen=True)
 class Group:
-    """One group and its members. `blockers` are members that a rule keeps with the host: the group is then not viable."""
+    """One group and its members. `blockers` are members that a rule keeps with the host: the group is then not
+    viable."""
 
     id: int
     devices: tuple[Device, ...]

@@ -1,6 +1,7 @@
 """What the kernel does with writes to sysfs, on a captured tree: enough to bind and unbind drivers there.
 
-Follows drivers/base/bus.c and drivers/pci/pci-driver.c of Linux 6.12: unbind of a device that the driver does not have is
+Follows drivers/base/bus.c and drivers/pci/pci-driver.c of Linux 6.12: unbind of a device that the driver does not
+have is
 ENODEV, drivers_probe succeeds also when nothing binds, vfio-pci refuses bridges, driver_override takes any name."""
 
 from __future__ import annotations

@@ -158,7 +158,8 @@ def _override(text: str) -> str:
 
 
 def _header(host: Host, folder: str, pci_class: str) -> int:
-    """Header type: byte 0x0e of the configuration space; only bridges can have another than 0, so only they are read."""
+    """Header type: byte 0x0e of the configuration space; only bridges can have another than 0, so only they are
+    read."""
     if not pci_class.startswith("06"):
         return 0
     try:

@@ -84,9 +84,7 @@ def sync_folder(folder: str) -> None:
 def append(tree: Tree, path: str, data: bytes, mode: int) -> None:
     """Append to a log of vdesk's own and fsync it; created with `mode` when absent."""
     try:
-        handle = os.open(
-            tree.real(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode
-        )
+        handle = os.open(tree.real(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         try:
             _fill(handle, data)
             os.fsync(handle)
@@ -100,9 +98,7 @@ def append(tree: Tree, path: str, data: bytes, mode: int) -> None:
 def create(tree: Tree, path: str, data: bytes, mode: int) -> bool:
     """Create a file that was not there and fsync it; False when it was there already."""
     try:
-        handle = os.open(
-            tree.real(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode
-        )
+        handle = os.open(tree.real(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except FileExistsError:
         return False
     except OSError as error:

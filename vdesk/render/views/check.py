@@ -1,4 +1,5 @@
-"""The findings of `vdesk check`, worst last, because a terminal is read from its end; then the verdict and the next step."""
+"""The findings of `vdesk check`, worst last, because a terminal is read from its end; then the verdict and the next
+step."""
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ def _title(group: dict[str, Any]) -> Text:
 def _device(device: dict[str, Any], blockers: list[str], two_lines: bool) -> Text:
     gpu = device["class"] in ("0300", "0302", "0380")
     text = Text(device["address"], style="bold")
-    text += Text(f"  {device['name']} [{device['vendor']}:{device['device']}]", style="bold cyan" if gpu else "not bold")
+    text += Text(
+        f"  {device['name']} [{device['vendor']}:{device['device']}]", style="bold cyan" if gpu else "not bold"
+    )
     facts = [("GPU: " if gpu else "") + device["class_name"]]
     if not device["bridge"] or device["driver"] not in (None, "pcieport"):
         facts.append(f"driver {device['driver'] or 'none'}")
