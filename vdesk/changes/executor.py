@@ -143,6 +143,7 @@ class _Run:
 
     def _put_back(self, entry: Entry, code: int, *problems: Problem) -> None:
         self.report.errors += problems
+        self.report.data = {}
         left = take_back(self.host, self.journal, entry, entry.undoable, self.mode.progress, self._reach)
         self.report.exit_code = LEFT_OVER if left else code
         for step, view in zip(entry.steps, self.report.changes, strict=False):

@@ -10,7 +10,7 @@ from vdesk.host import writing
 from vdesk.host.recorded import recorded_commands, unreadable_paths
 from vdesk.host.runner import Completed, Line, LocalRunner, RecordedRunner, Runner
 from vdesk.host.tree import FILE_LIMIT, Stat, Tree
-from vdesk.model.errors import Absent, Busy, Denied, HostError, Untrusted
+from vdesk.model.errors import Absent, Busy, Denied, HostError, Untrusted, WrongUsage, problem
 
 TEXT_LIMIT = 4 << 20
 COMMAND_SECONDS = 60.0
@@ -204,9 +204,16 @@ def this_machine(trace: Callable[[str], None] | None = None) -> Host:
 
 
 def captured(root: str, trace: Callable[[str], None] | None = None) -> Host:
-    """The captured machine whose files lie below `root`; HostError when there is no such folder."""
+    """The captured machine whose files lie below `root`; WrongUsage when there is no such folder."""
     if not os.path.isdir(root):
-        raise Absent(root, "no such folder", f"{root}: there is no captured machine")
+        raise WrongUsage(
+            problem(
+                "usage.no-root",
+                f"there is no captured machine in {root!r}",
+                "--root, or VDESK_ROOT, names no folder",
+                "name the folder of a captured machine, or leave --root out to work on this one",
+            )
+        )
     host = Host(root, trace=trace)
     host.runner = RecordedRunner(lambda: recorded_commands(host.tree), host.exists)
     host.tree.unreadable = unreadable_paths(host.tree)
