@@ -1,4 +1,4 @@
-"""Which graphics card shows a picture: DRM cards and connectors, framebuffers (Documentation/ABI/testing/sysfs-class-drm).
+"""Which graphics card shows a picture: DRM cards, connectors, framebuffers (Documentation/ABI/testing/sysfs-class-drm).
 
 simpledrm, and NVIDIA's driver without modeset, have no connectors: "none enabled" is not "nobody looks at it"."""
 
@@ -50,7 +50,7 @@ def cards(host: Host) -> tuple[Card, ...]:
 
 
 def framebuffers(host: Host) -> dict[str, Address | None]:
-    """`fb0` -> the PCI function that it is on, None for a firmware framebuffer; HostError where sysfs could not be read."""
+    """`fb0` -> the PCI function that it is on, None for a firmware framebuffer; HostError as `cards`."""
     names = [name for name in host.list(FRAMEBUFFERS) if re.fullmatch(r"fb\d+", name)]
     return {name: _function(host, f"{FRAMEBUFFERS}/{name}") for name in names}
 
@@ -59,11 +59,9 @@ def _card(host: Host, name: str, names: list[str]) -> Card:
     connectors = []
     for each in names:
         if each.startswith(f"{name}-"):
-            folder = f"{CLASS}/{each}"
+            folder, short = f"{CLASS}/{each}", each.removeprefix(f"{name}-")
             enabled = host.value(f"{folder}/enabled") == "enabled"
-            connectors.append(
-                Connector(each.removeprefix(f"{name}-"), host.value(f"{folder}/status", "unknown"), enabled)
-            )
+            connectors.append(Connector(short, host.value(f"{folder}/status", "unknown"), enabled))
     boot = host.value(f"{CLASS}/{name}/boot_display")
     return Card(name, _function(host, f"{CLASS}/{name}"), tuple(connectors), boot == "1" if boot else None)
 

@@ -1,0 +1,63 @@
+"""The person who will use the machine, and the groups that person is in (passwd(5), group(5))."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from vdesk.host.host import Host
+from vdesk.host.kernel_log import printable
+
+PASSWD, GROUP = "etc/passwd", "etc/group"
+PEOPLE = range(1000, 60000)
+
+
+class Account(NamedTuple):
+    """`name` empty: nobody is known. `groups` are the configured ones, `active` those of this session (configured ones
+    come with the next login), None on a captured machine."""
+
+    name: str
+    uid: int
+    groups: frozenset[str]
+    active: frozenset[str] | None
+    existing: frozenset[str]
+    """The groups that the machine has."""
+
+
+def account(host: Host) -> Account:
+    """Who is to run virtual machines: the caller, the one behind sudo, or the first person of a captured machine.
+
+    Raises HostError where /etc/passwd or /etc/group cannot be read."""
+    people = _rows(host, PASSWD, 4)
+    rows = _rows(host, GROUP, 4)
+    wanted = _caller() if host.tree.own else None
+    for fields in people:
+        uid, gid = _number(fields[2]), _number(fields[3])
+        if uid == wanted if wanted is not None else uid in PEOPLE:
+            return _account(fields[0], uid, gid, rows, own=host.tree.own)
+    return Account("", -1, frozenset(), None, frozenset(row[0] for row in rows))
+
+
+def _caller() -> int:
+    """The user id behind sudo or pkexec, else this process's own."""
+    for name in ("SUDO_UID", "PKEXEC_UID"):
+        if os.geteuid() == 0 and os.environ.get(name, "").isdigit():
+            return int(os.environ[name])
+    return os.getuid()
+
+
+def _account(name: str, uid: int, gid: int, rows: list[list[str]], *, own: bool) -> Account:
+    groups = frozenset(row[0] for row in rows if name in row[3].split(",") or _number(row[2]) == gid)
+    active = None
+    if own and uid == os.getuid():
+        held = {*os.getgroups(), os.getegid()}
+        active = frozenset(row[0] for row in rows if _number(row[2]) in held)
+    return Account(printable(name, 64), uid, groups, active, frozenset(row[0] for row in rows))
+
+
+def _rows(host: Host, path: str, width: int) -> list[list[str]]:
+    return [fields for line in host.read(path).splitlines() if len(fields := line.split(":")) >= width]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else -1
