@@ -1,7 +1,7 @@
 """The article's desktop: a Core i7-6700 whose own graphics show the desktop, a GeForce GTX 950 for Windows, an ASM1042.
 
-Ubuntu 22.04 with its first kernel, which does not turn VT-d on by itself (facts 1.2). `prime-select intel` was run: nvidia
-and nouveau are blacklisted, so the GeForce has no driver and nobody holds it."""
+Ubuntu 22.04 with its first kernel, which does not turn VT-d on by itself. `prime-select intel` was run: nvidia and
+nouveau are blacklisted, so the GeForce has no driver and nobody holds it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from tests.machines.parts import Card, Cpu, Disk, Distribution, Holder, Machine,
 from tests.machines.software_files import installed
 
 INTEL_FLAGS = (
-    "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush dts acpi mmx fxsr sse sse2 ss ht tm pbe "
-    "syscall nx pdpe1gb rdtscp lm constant_tsc arch_perfmon pebs bts rep_good nopl xtopology nonstop_tsc cpuid aperfmperf pni "
-    "pclmulqdq dtes64 monitor ds_cpl vmx est tm2 ssse3 sdbg fma cx16 xtpr pdcm pcid sse4_1 sse4_2 x2apic movbe popcnt "
-    "tsc_deadline_timer aes xsave avx f16c rdrand lahf_lm abm 3dnowprefetch epb invpcid_single tpr_shadow vnmi flexpriority ept "
-    "vpid ept_ad fsgsbase tsc_adjust bmi1 avx2 smep bmi2 erms invpcid mpx rdseed adx smap clflushopt intel_pt xsaveopt"
+    "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush dts acpi mmx fxsr sse "
+    "sse2 ss ht tm pbe syscall nx pdpe1gb rdtscp lm constant_tsc arch_perfmon pebs bts rep_good nopl "
+    "xtopology nonstop_tsc cpuid aperfmperf pni pclmulqdq dtes64 monitor ds_cpl vmx est tm2 ssse3 sdbg fma "
+    "cx16 xtpr pdcm pcid sse4_1 sse4_2 x2apic movbe popcnt tsc_deadline_timer aes xsave avx f16c rdrand "
+    "lahf_lm abm 3dnowprefetch epb invpcid_single tpr_shadow vnmi flexpriority ept vpid ept_ad fsgsbase "
+    "tsc_adjust bmi1 avx2 smep bmi2 erms invpcid mpx rdseed adx smap clflushopt intel_pt xsaveopt"
 )
 SKYLAKE = Cpu(
     "GenuineIntel",
@@ -39,6 +40,12 @@ UBUNTU_22 = Distribution(
 )
 
 
+NO_NVIDIA = "".join(
+    f"{line}\n" for line in ("blacklist nvidia", "blacklist nvidia-drm", "blacklist nvidia-modeset", "alias nvidia off")
+)
+NO_NOUVEAU = "blacklist nouveau\nblacklist lbm-nouveau\nalias nouveau off\nalias lbm-nouveau off\n"
+
+
 def gop_rom(vendor: int, device: int) -> bytes:
     """An option ROM of two images, a BIOS one and a UEFI one (PCI firmware specification, 5.1)."""
     images = []
@@ -55,7 +62,7 @@ def gop_rom(vendor: int, device: int) -> bytes:
 
 
 def desktop(groups: bool, igfx_group: bool = True) -> tuple[Pci, ...]:
-    """The functions; groups as the kernel numbers them on this board, the graphics of the processor with one or without."""
+    """The functions; groups as the kernel numbers them on this board, the processor's graphics with one or without."""
     shift = 0 if igfx_group else 1
 
     def g(number: int) -> int | None:
@@ -66,7 +73,16 @@ def desktop(groups: bool, igfx_group: bool = True) -> tuple[Pci, ...]:
     return (
         Pci("00:00.0", "8086:191f", "060000", "skl_uncore", g(0), subsystem=board, revision="07"),
         Pci("00:01.0", "8086:1901", "060400", "pcieport", g(1), subsystem=board, revision="07", control="auto"),
-        Pci("00:02.0", "8086:1912", "030000", "i915", g(2) if igfx_group else None, subsystem=board, boot_vga=True, revision="06"),
+        Pci(
+            "00:02.0",
+            "8086:1912",
+            "030000",
+            "i915",
+            g(2) if igfx_group else None,
+            subsystem=board,
+            boot_vga=True,
+            revision="06",
+        ),
         Pci("00:14.0", "8086:a12f", "0c0330", "xhci_hcd", g(3), subsystem=board, revision="31", reset="pm"),
         Pci("00:14.2", "8086:a131", "118000", "intel_pch_thermal", g(3), subsystem=board, revision="31"),
         Pci("00:16.0", "8086:a13a", "078000", "mei_me", g(4), subsystem=board, revision="31", reset="pm"),
@@ -78,11 +94,23 @@ def desktop(groups: bool, igfx_group: bool = True) -> tuple[Pci, ...]:
         Pci("00:1f.3", "8086:a170", "040300", "snd_hda_intel", g(8), subsystem=board, revision="31", reset="pm"),
         Pci("00:1f.4", "8086:a123", "0c0500", "i801_smbus", g(8), subsystem=board, revision="31"),
         Pci("00:1f.6", "8086:15b8", "020000", "e1000e", g(8), subsystem="1043:8672", revision="31", reset="flr pm"),
-        Pci("01:00.0", "10de:1402", "030000", None, g(1), "00:01.0", card, False, "bus", "a1", rom=gop_rom(0x10DE, 0x1402)),
+        Pci(
+            "01:00.0",
+            "10de:1402",
+            "030000",
+            None,
+            g(1),
+            "00:01.0",
+            card,
+            False,
+            "bus",
+            "a1",
+            rom=gop_rom(0x10DE, 0x1402),
+        ),
         Pci("01:00.1", "10de:0fba", "040300", "snd_hda_intel", g(1), "00:01.0", card, None, "bus", "a1"),
         Pci("02:00.0", "1b21:1042", "0c0330", "xhci_hcd", g(9), "00:1c.0", "1b21:1042", None, "pm bus", "00"),
         Pci("03:00.0", "144d:a808", "010802", "nvme", g(10), "00:1d.0", "144d:a801", None, "flr bus", "00"),
-    )  # fmt: skip
+    )
 
 
 TABLES = (
@@ -127,11 +155,31 @@ def article() -> Machine:
         desktop(groups=False),
         active=False,
         cards=(
-            Card(0, "00:02.0", {"DP-1": ("disconnected", "disabled"), "HDMI-A-1": ("connected", "enabled")}, "i915drmfb", 128),
+            Card(
+                0,
+                "00:02.0",
+                {"DP-1": ("disconnected", "disabled"), "HDMI-A-1": ("connected", "enabled")},
+                "i915drmfb",
+                128,
+            ),
         ),
         disks=(
-            Disk("nvme0n1", "03:00.0", "nvme/nvme0", "259:0", 976773168, (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 975720448))),
-            Disk("sda", "00:17.0", "ata2/host1/target1:0:0/1:0:0:0/block", "8:0", 1953525168, (("sda1", "8:1", 1953521664),)),
+            Disk(
+                "nvme0n1",
+                "03:00.0",
+                "nvme/nvme0",
+                "259:0",
+                976773168,
+                (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 975720448)),
+            ),
+            Disk(
+                "sda",
+                "00:17.0",
+                "ata2/host1/target1:0:0/1:0:0:0/block",
+                "8:0",
+                1953525168,
+                (("sda1", "8:1", 1953521664),),
+            ),
         ),
         mounts=(
             Mount("259:2", "/dev/nvme0n1p2", "/", options="rw,relatime"),
@@ -145,7 +193,10 @@ def article() -> Machine:
         ),
         memory_mib=32768,
         log=(*TABLES, *UNITS, *DEFAULTS, *VGA),
-        holders=(Holder(1893, "gnome-shell", ("/dev/dri/card0", "/dev/dri/renderD128")), Holder(1604, "pipewire", ("/dev/snd/controlC0",))),
+        holders=(
+            Holder(1893, "gnome-shell", ("/dev/dri/card0", "/dev/dri/renderD128")),
+            Holder(1604, "pipewire", ("/dev/snd/controlC0",)),
+        ),
         software=installed(
             "6.2.0 (Debian 1:6.2+dfsg-2ubuntu6.24)",
             "8.0.0",
@@ -155,11 +206,11 @@ def article() -> Machine:
         groups={"kvm": "user"},
         files={
             "etc/prime-discrete": "off\n",
-            "lib/modprobe.d/blacklist-nvidia.conf": "blacklist nvidia\nblacklist nvidia-drm\nblacklist nvidia-modeset\nalias nvidia off\nalias nvidia-drm off\nalias nvidia-modeset off\n",
-            "lib/modprobe.d/nvidia-graphics-drivers.conf": "blacklist nouveau\nblacklist lbm-nouveau\nalias nouveau off\nalias lbm-nouveau off\n",
+            "lib/modprobe.d/blacklist-nvidia.conf": NO_NVIDIA,
+            "lib/modprobe.d/nvidia-graphics-drivers.conf": NO_NOUVEAU,
             "etc/default/grub.d/init-select.cfg": "# This file does nothing; a package left it behind.\n",
         },
-    )  # fmt: skip
+    )
 
 
 def article_booted() -> Machine:

@@ -34,7 +34,8 @@ GRUB_CMDLINE_LINUX=""
 # Uncomment to disable graphical terminal
 #GRUB_TERMINAL=console
 """
-ENTRY = """menuentry '{title}' --class {id} --class gnu-linux --class gnu --class os $menuentry_id_option 'gnulinux-{tag}-{uuid}' {{
+ENTRY = """\
+menuentry '{title}' --class {id} --class gnu-linux --class os $menuentry_id_option 'gnulinux-{tag}-{uuid}' {{
 \trecordfail
 \tload_video
 \tinsmod gzio

@@ -1,4 +1,4 @@
-"""A captured machine from its description: `build(name, folder)`. What the attributes look like was taken from real ones."""
+"""A captured machine from its description: `build(name, folder)`. The attributes look as real ones do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines that differ from the article's in one thing: what is on in the firmware, in the kernel, installed, or plugged where."""
+"""Machines that differ from the article's in one thing: firmware, kernel, what is installed, or where it is plugged."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ def write_display(machine: Machine, tree: Tree) -> None:
     """sys/class/drm, sys/class/graphics, sys/class/vtconsole, proc/fb."""
     if machine.cards:
         tree["sys/class/drm/version"] = "drm 1.1.0 20060810\n"
-    lines = []
+    lines: list[str] = []
     for card in machine.cards:
         _card(tree, card, paths(machine)[card.device])
         if card.framebuffer:

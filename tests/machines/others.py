@@ -10,10 +10,11 @@ from tests.machines.parts import Card, Cpu, Disk, Distribution, Holder, Machine,
 from tests.machines.software_files import installed
 
 AMD_FLAGS = (
-    "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 ht syscall nx mmxext "
-    "fxsr_opt pdpe1gb rdtscp lm constant_tsc rep_good nopl nonstop_tsc cpuid extd_apicid aperfmperf rapl pni pclmulqdq monitor "
-    "ssse3 fma cx16 sse4_1 sse4_2 movbe popcnt aes xsave avx f16c rdrand lahf_lm cmp_legacy svm extapic cr8_legacy abm sse4a "
-    "misalignsse 3dnowprefetch osvw ibs skinit wdt tce topoext perfctr_core perfctr_nb bpext avx2 npt lbrv svm_lock nrip_save avic"
+    "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 ht "
+    "syscall nx mmxext fxsr_opt pdpe1gb rdtscp lm constant_tsc rep_good nopl nonstop_tsc cpuid extd_apicid "
+    "aperfmperf rapl pni pclmulqdq monitor ssse3 fma cx16 sse4_1 sse4_2 movbe popcnt aes xsave avx f16c "
+    "rdrand lahf_lm cmp_legacy svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs skinit wdt "
+    "tce topoext perfctr_core perfctr_nb bpext avx2 npt lbrv svm_lock nrip_save avic"
 )
 MATISSE = Cpu(
     "AuthenticAMD",
@@ -47,8 +48,15 @@ COFFEE_LAKE = Cpu(
     l3=(tuple(range(8)),),
 )
 UBUNTU_24 = Distribution(
-    "ubuntu", "Ubuntu 24.04.3 LTS", "24.04", "noble", "6.8.0-87-generic", True, "CONFIG_INTEL_IOMMU_DEFAULT_ON=y\n", like="debian"
-)  # fmt: skip
+    "ubuntu",
+    "Ubuntu 24.04.3 LTS",
+    "24.04",
+    "noble",
+    "6.8.0-87-generic",
+    True,
+    "CONFIG_INTEL_IOMMU_DEFAULT_ON=y\n",
+    like="debian",
+)
 AMD_LOG = (
     "ACPI: IVRS 0x00000000DC5C5000 0000D0 (v02 AMD    AmdTable 00000001 AMD  00000001)",
     "AMD-Vi: Using global IVHD EFR:0x58f77ef22294ade, EFR2:0x0",
@@ -112,10 +120,25 @@ def amd_two_ccx() -> Machine:
         iommu="ivrs",
         active=True,
         cards=(
-            Card(0, "0a:00.0", {"DP-1": ("connected", "enabled"), "HDMI-A-1": ("disconnected", "disabled")}, "amdgpudrmfb", 128),
+            Card(
+                0,
+                "0a:00.0",
+                {"DP-1": ("connected", "enabled"), "HDMI-A-1": ("disconnected", "disabled")},
+                "amdgpudrmfb",
+                128,
+            ),
             Card(1, "0b:00.0", {"DP-2": ("disconnected", "disabled")}, "", 129),
         ),
-        disks=(Disk("nvme0n1", "01:00.0", "nvme/nvme0", "259:0", 1953525168, (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 1900000000))),),
+        disks=(
+            Disk(
+                "nvme0n1",
+                "01:00.0",
+                "nvme/nvme0",
+                "259:0",
+                1953525168,
+                (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 1900000000)),
+            ),
+        ),
         nics=(Nic("enp2s0", "02:00.0", default=True), Nic("virbr0", kind="bridge", up=False)),
         usb=(
             Usb("0c:00.3", "1-1", "046d:c31c", "Logitech USB Keyboard", ("kbd", "kbd-media")),
@@ -125,7 +148,7 @@ def amd_two_ccx() -> Machine:
         holders=(Holder(1893, "kwin_wayland", ("/dev/dri/card0",)),),
         software=installed("7.2.19 (Debian 1:7.2+dfsg-7+deb12u16)", "9.0.0"),
         files={},
-    )  # fmt: skip
+    )
 
 
 def intel_hybrid() -> Machine:
@@ -154,10 +177,25 @@ def intel_hybrid() -> Machine:
         pci=pci,
         active=True,
         cards=(
-            Card(1, "00:02.0", {"DP-1": ("connected", "enabled"), "HDMI-A-1": ("disconnected", "disabled")}, "i915drmfb", 128),
+            Card(
+                1,
+                "00:02.0",
+                {"DP-1": ("connected", "enabled"), "HDMI-A-1": ("disconnected", "disabled")},
+                "i915drmfb",
+                128,
+            ),
             Card(0, "01:00.0", {"DP-2": ("disconnected", "disabled")}, "", 129),
         ),
-        disks=(Disk("nvme0n1", "02:00.0", "nvme/nvme0", "259:0", 1953525168, (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 1900000000))),),
+        disks=(
+            Disk(
+                "nvme0n1",
+                "02:00.0",
+                "nvme/nvme0",
+                "259:0",
+                1953525168,
+                (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 1900000000)),
+            ),
+        ),
         nics=(Nic("enp3s0", "03:00.0", default=True),),
         log=(*TABLES, *UNITS, *STARTED, *joins(pci), LAST),
         holders=(
@@ -166,8 +204,11 @@ def intel_hybrid() -> Machine:
         ),
         software=QEMU_10,
         memory_mib=65536,
-        files={"sys/module/nvidia/refcnt": "42\n", "proc/driver/nvidia/gpus/0000:01:00.0/information": "Device Minor:\t 0\n"},
-    )  # fmt: skip
+        files={
+            "sys/module/nvidia/refcnt": "42\n",
+            "proc/driver/nvidia/gpus/0000:01:00.0/information": "Device Minor:\t 0\n",
+        },
+    )
 
 
 def laptop_muxless() -> Machine:
@@ -206,16 +247,39 @@ def laptop_muxless() -> Machine:
         distribution=UBUNTU_24,
         pci=pci,
         active=True,
-        cards=(Card(1, "00:02.0", {"eDP-1": ("connected", "enabled"), "HDMI-A-1": ("disconnected", "disabled")}, "i915drmfb", 128), Card(0, "01:00.0", {}, "", 129)),
-        disks=(Disk("nvme0n1", "02:00.0", "nvme/nvme0", "259:0", 976773168, (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 975720448))),),
+        cards=(
+            Card(
+                1,
+                "00:02.0",
+                {"eDP-1": ("connected", "enabled"), "HDMI-A-1": ("disconnected", "disabled")},
+                "i915drmfb",
+                128,
+            ),
+            Card(0, "01:00.0", {}, "", 129),
+        ),
+        disks=(
+            Disk(
+                "nvme0n1",
+                "02:00.0",
+                "nvme/nvme0",
+                "259:0",
+                976773168,
+                (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 975720448)),
+            ),
+        ),
         nics=(Nic("wlp3s0", "03:00.0", default=True, wireless=True),),
         usb=(),
         ps2=True,
         memory_mib=16384,
         log=(*TABLES, *UNITS, *STARTED, *joins(pci), LAST),
         holders=(Holder(1893, "gnome-shell", ("/dev/dri/card1",)),),
-        software=installed("8.2.2 (Debian 1:8.2.2+ds-0ubuntu1.10)", "10.0.0", programs=("usr/bin/prime-select",), extra={("prime-select", "query"): "on-demand\n"}),
+        software=installed(
+            "8.2.2 (Debian 1:8.2.2+ds-0ubuntu1.10)",
+            "10.0.0",
+            programs=("usr/bin/prime-select",),
+            extra={("prime-select", "query"): "on-demand\n"},
+        ),
         laptop=True,
         files={"etc/prime-discrete": "on-demand\n"},
         mounts=(Mount("259:2", "/dev/nvme0n1p2", "/"), Mount("259:1", "/dev/nvme0n1p1", "/boot/efi", "vfat")),
-    )  # fmt: skip
+    )

@@ -151,7 +151,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class Software:
-    """What is installed: program paths that exist, and recorded answers (argv -> stdout or (exit code, stdout, stderr))."""
+    """What is installed: programs, and recorded answers (argv -> stdout, or exit code, stdout and stderr)."""
 
     programs: tuple[str, ...] = ()
     answers: dict[tuple[str, ...], str | tuple[int, str, str]] = field(default_factory=dict)

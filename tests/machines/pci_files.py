@@ -1,4 +1,4 @@
-"""sysfs of the PCI functions, their drivers and IOMMU groups (Documentation/ABI/testing/sysfs-bus-pci, -kernel-iommu_groups)."""
+"""sysfs of PCI functions, drivers and IOMMU groups (Documentation/ABI/testing/sysfs-bus-pci, -kernel-iommu_groups)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs, firmware descriptors, libvirt's configuration, and what a capture records of commands and the kernel's log."""
+"""Programs, firmware descriptors, libvirt's configuration, what a capture records of commands and the kernel's log."""
 
 from __future__ import annotations
 

@@ -94,7 +94,8 @@ def write_memory(machine: Machine, tree: Tree) -> None:
         "SwapFree": 2097148,
     }
     text = "".join(f"{name + ':':15} {value:>9} kB\n" for name, value in values.items())
-    text += f"HugePages_Total: {machine.hugepages:>7}\nHugePages_Free:  {machine.hugepages:>7}\nHugepagesize:       2048 kB\n"
+    text += "".join(f"HugePages_{name + ':':6} {machine.hugepages:>7}\n" for name in ("Total", "Free"))
+    text += "Hugepagesize:       2048 kB\n"
     tree["proc/meminfo"] = text
     pool = "sys/kernel/mm/hugepages/hugepages-2048kB"
     for name in ("nr_hugepages", "free_hugepages"):

@@ -1,4 +1,4 @@
-"""The ready-made machines hold together: links lead somewhere, groups and devices agree, vdesk reads what was described."""
+"""The ready-made machines hold together: links lead somewhere, groups agree, vdesk reads what is described."""
 
 from __future__ import annotations
 

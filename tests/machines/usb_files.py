@@ -44,7 +44,8 @@ class _Inputs:
 
     def add(self, kind: str, name: str, phys: str, parent: str, bus: str, ids: str) -> int:
         """One input device; returns its event number."""
-        handlers, bits = f"sysrq kbd leds event{self.number}", KEYBOARD
+        bits: tuple[str, ...] = KEYBOARD
+        handlers = f"sysrq kbd leds event{self.number}"
         if kind == "mouse":
             handlers, bits = f"mouse{self.mice} event{self.number}", MOUSE
             self.mice += 1
