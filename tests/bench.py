@@ -1,0 +1,66 @@
+"""Start-up times as ratios to `python -c 'import click'`, the floor of any click program: `./dev bench [ROUNDS]`.
+
+Runs are interleaved and compared in pairs, so that a machine that is busy for a while is busy for both.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.machines.builder import build
+
+VDESK = str(Path(sys.executable).with_name("vdesk"))
+FLOOR = [sys.executable, "-c", "import click"]
+LIMITS = {"--version": 1.3, "groups --json": 1.6}
+
+
+def cost(argv: Sequence[str]) -> tuple[float, float]:
+    """Run a command; return its wall time and its processor time, in seconds."""
+    start = time.perf_counter()
+    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    wall = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0, f"{argv} exits {child.returncode}"
+    return wall, usage.ru_utime + usage.ru_stime
+
+
+def ratios(argv: Sequence[str], rounds: int) -> tuple[float, float]:
+    """Return the medians of the pairwise ratios to the floor: (wall time, processor time)."""
+    cost(argv), cost(FLOOR)  # the first run compiles and fills the page cache
+    pairs = [(cost(argv), cost(FLOOR)) for _ in range(rounds)]
+    wall, processor = ([one[kind] / floor[kind] for one, floor in pairs] for kind in (0, 1))
+    return statistics.median(wall), statistics.median(processor)
+
+
+def commands(root: str) -> dict[str, list[str]]:
+    """Return what is measured, by the name in LIMITS; root is where the demo machine lies."""
+    return {"--version": [VDESK, "--version"], "groups --json": [VDESK, "groups", "--json", "--root", root]}
+
+
+def demo_machine(folder: str) -> str:
+    """Lay the machine of the demo out below the folder, booted with its IOMMU on, and return its root."""
+    return str(build("article-booted", folder))
+
+
+def main() -> int:
+    """Print a line per command; 0 when each is within its limit by wall time."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 31
+    slow = False
+    with tempfile.TemporaryDirectory() as folder:
+        for name, argv in commands(demo_machine(folder)).items():
+            wall, processor = ratios(argv, rounds)
+            slow |= wall > LIMITS[name]
+            print(f"vdesk {name:14} {wall:.2f} times import click (limit {LIMITS[name]}), processor {processor:.2f}")
+    return int(slow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
