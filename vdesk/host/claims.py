@@ -1,0 +1,131 @@
+"""What the host uses of a device in a way that a safety rule refuses: disks, the default route, the display, the last
+keyboard or pointer, open nodes. One claim per rule and reason; the rules' names are those of `vdesk bind --force`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from vdesk.host import display, inputs, network, storage
+from vdesk.host.host import Host
+from vdesk.host.pci import Device
+from vdesk.model.address import Address
+
+HOST_DISPLAY, ROOT_DISK, HOST_NETWORK = "host-display", "root-disk", "host-network"
+LAST_INPUT, IN_USE = "last-input", "in-use"
+# `bind` stops these before and starts them on the way back (a process's comm is cut to 15 signs).
+SERVICES = ("nvidia-persiste", "nvidia-powerd")
+SOUND_SERVERS = ("pipewire", "wireplumber", "pulseaudio")
+
+
+class Claim(NamedTuple):
+    """The host's claim on a function: the rule that keeps it, why, what helps, and the file it rests on."""
+
+    rule: str
+    address: Address
+    reason: str
+    remedy: str
+    evidence: str
+
+
+def claims(host: Host, devices: Sequence[Device], known: Sequence[Device] | None = None) -> list[Claim]:
+    """Every claim on the functions, were they taken together; what vfio-pci has already is not the host's any more.
+
+    `known` are all functions of the machine, read when not given."""
+    taken = [device for device in devices if not device.is_vfio]
+    if known is None:
+        from vdesk.host.pci import devices as every
+
+        known = every(host, names=False)
+    return [
+        *_display(host, known, taken),
+        *_disks(host, taken),
+        *_network(host, taken),
+        *_inputs(host, taken),
+        *held(host, taken),
+    ]
+
+
+def blockers(host: Host, devices: Sequence[Device]) -> dict[int, tuple[Device, ...]]:
+    """Group number -> the members that keep their group with the host: display, disks, network; each judged alone.
+
+    Bridges never block; no process is looked at, it costs a few files. `devices` are all functions of the machine."""
+    able = [device for device in devices if device.group is not None and not device.is_vfio and not device.is_bridge]
+    kept = {claim.address for claim in (*_disks(host, able), *_network(host, able))}
+    for device in able:
+        if device.is_gpu and device.address in display.shown_on(host, devices, [device]):
+            kept.add(device.address)
+    found: dict[int, tuple[Device, ...]] = {}
+    for device in able:
+        if device.address in kept and device.group is not None:
+            found[device.group] = (*found.get(device.group, ()), device)
+    return found
+
+
+def held(host: Host, devices: Iterable[Device]) -> list[Claim]:
+    """`in-use` of the functions: open nodes (also those of vfio-pci: a running VM), and virtual functions in use."""
+    from vdesk.host.holders import holding, virtual_functions
+
+    devices = list(devices)
+    found = []
+    for device in devices:
+        count = virtual_functions(host, device)
+        if count:
+            path = f"/{device.path}/sriov_numvfs"
+            reason, remedy = f"it has {count} virtual functions in use", f"take them away first: echo 0 > {path}"
+            found.append(Claim(IN_USE, device.address, reason, remedy, f"{path}: {count}"))
+    for holder in holding(host, devices).holders:
+        if holder.command not in SERVICES:
+            who = f"{holder.command} (pid {holder.pid}, user {holder.user}) has {holder.node} open"
+            found.append(Claim(IN_USE, holder.address, who, _let_go(holder.command, holder.pid), holder.evidence))
+    return found
+
+
+def _let_go(command: str, pid: int) -> str:
+    if command.startswith("qemu-"):
+        return "shut the virtual machine down first: vdesk list"
+    if command.startswith(SOUND_SERVERS):
+        return f"a sound server lets go by itself when its card goes: --force {IN_USE}, or stop it before: kill {pid}"
+    return f"end it, or make it use another card: kill {pid}"
+
+
+def _display(host: Host, known: Sequence[Device], taken: Sequence[Device]) -> list[Claim]:
+    remedy = "make the other card the primary one in the firmware's setup and put the monitor on it, then boot again"
+    shown = display.shown_on(host, known, taken) if any(device.is_gpu for device in taken) else {}
+    return [Claim(HOST_DISPLAY, address, why.reason, remedy, why.evidence) for address, why in shown.items()]
+
+
+def _disks(host: Host, taken: Sequence[Device]) -> list[Claim]:
+    places: dict[Address, list[storage.Use]] = {}
+    wanted = {device.address for device in taken if not device.is_bridge}
+    for use in storage.uses(host) if wanted else []:
+        for address in use.functions & wanted:
+            places.setdefault(address, []).append(use)
+    found = []
+    for address, used in places.items():
+        parts = list(dict.fromkeys(f"{use.place} on {use.node}" for use in used))
+        shown = ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")
+        remedy = "unmount what is on it (swapoff for swap); a disk that the system runs from cannot be given away"
+        found.append(Claim(ROOT_DISK, address, f"the host's disk is behind it: {shown}", remedy, used[0].evidence))
+    return found
+
+
+def _network(host: Host, taken: Sequence[Device]) -> list[Claim]:
+    found: dict[Address, Claim] = {}
+    wanted = {device.address for device in taken if not device.is_bridge}
+    for route in network.routes(host) if wanted else []:
+        for address in route.functions & wanted:
+            reason = f"the host's default route goes over it ({route.interface})"
+            remedy = "connect the host by another interface first, or accept that it loses the network"
+            found.setdefault(address, Claim(HOST_NETWORK, address, reason, remedy, route.evidence))
+    return list(found.values())
+
+
+def _inputs(host: Host, taken: Sequence[Device]) -> list[Claim]:
+    found = []
+    wanted = frozenset(device.address for device in taken if not device.is_bridge)
+    for use, device, address in inputs.last(host, wanted) if wanted else []:
+        reason = f"{device.name} is on it, and the host has no other {use}"
+        remedy = f"put a {use} on a port of another controller first, or reach the machine by network (ssh)"
+        found.append(Claim(LAST_INPUT, address, reason, remedy, f"/{inputs.DEVICES}: {device.sysfs}"))
+    return found

@@ -1,0 +1,161 @@
+"""Who holds a device: open nodes by process (proc(5), /proc/PID/fd), virtual functions in use, a running VM.
+
+A held nvidia, snd_hda_intel or vfio-pci does not let go: the unbind blocks in the kernel until its holder is gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from vdesk.host.host import Host
+from vdesk.host.pci import Device
+from vdesk.host.storage import functions_of
+from vdesk.model.address import Address
+from vdesk.model.errors import Denied, HostError
+
+NVIDIA_SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
+# class in sysfs -> the folder of its nodes
+NODES = (
+    ("sys/class/drm", "dev/dri", r"(card|renderD)\d+"),
+    ("sys/class/sound", "dev/snd", r".*[CD]\d.*"),
+    ("sys/class/block", "dev", r".*"),
+)
+
+
+class Holder(NamedTuple):
+    """A process that has a node of a function open; `command` is its short name, `user` a name or a number."""
+
+    address: Address
+    pid: int
+    command: str
+    user: str
+    node: str
+    evidence: str
+
+
+class Holding(NamedTuple):
+    """The holders found, and how many processes this user may not look into."""
+
+    holders: tuple[Holder, ...]
+    unseen: int
+
+
+def holding(host: Host, devices: Iterable[Device]) -> Holding:
+    """Who holds the nodes of the functions, by address and process."""
+    wanted = nodes(host, devices)
+    if not wanted:
+        return Holding((), 0)
+    found: list[Holder] = []
+    unseen = 0
+    for name in _names(host, "proc"):
+        if name.isdigit():
+            try:
+                found += _process(host, name, wanted)
+            except Denied:
+                unseen += bool(host.value(f"proc/{name}/cmdline"))  # threads of the kernel have none, and hold nothing
+            except HostError:
+                continue
+    return Holding(tuple(sorted(set(found))), unseen)
+
+
+def nodes(host: Host, devices: Iterable[Device]) -> dict[str, Address]:
+    """Device node -> the function it belongs to, of functions that have a driver."""
+    taken = {device.address: device for device in devices if device.driver and not device.is_bridge}
+    found: dict[str, Address] = {}
+    if any(not device.is_vfio for device in taken.values()):
+        found = _by_class(host, taken)
+    for device in taken.values():
+        for node in _vfio(host, device) if device.is_vfio else _nvidia(host, device):
+            found[node] = device.address
+    return found
+
+
+def virtual_functions(host: Host, device: Device) -> int:
+    """How many virtual functions the function has made (Documentation/PCI/pci-iov-howto.rst)."""
+    text = host.value(f"{device.path}/sriov_numvfs")
+    return int(text) if text.isdigit() else 0
+
+
+def _by_class(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
+    found = {}
+    for folder, place, pattern in NODES:
+        for name in _names(host, folder):
+            owner = _owner(host, f"{folder}/{name}", taken) if re.fullmatch(pattern, name) else None
+            if owner:
+                found[f"/{place}/{name}"] = owner
+    return found
+
+
+def _owner(host: Host, path: str, taken: dict[Address, Device]) -> Address | None:
+    """The function of `taken` that a thing in sysfs is on: by its place, or by its `device` where that is no link."""
+    for each in (path, f"{path}/device"):
+        try:
+            for address in functions_of(host.resolve(each)):
+                if address in taken and not taken[address].is_vfio:
+                    return address
+        except HostError:
+            continue
+    return None
+
+
+def _vfio(host: Host, device: Device) -> list[str]:
+    """The nodes of the group and of the device that a VM opens (Documentation/driver-api/vfio.rst)."""
+    found = [f"/dev/vfio/{device.group}"] if device.group is not None else []
+    return found + [f"/dev/vfio/devices/{name}" for name in _names(host, f"{device.path}/vfio-dev")]
+
+
+def _nvidia(host: Host, device: Device) -> list[str]:
+    """The card's own node, and those of the whole driver; all cards' nodes where the driver does not tell which."""
+    if device.driver != "nvidia":
+        return []
+    minor = ""
+    for line in _lines(host, f"proc/driver/nvidia/gpus/{device.address}/information"):
+        if line.startswith("Device Minor:"):
+            minor = line.partition(":")[2].strip()
+    shared = [f"/dev/{name}" for name in NVIDIA_SHARED] if _only_nvidia(host, device) else []
+    return shared + ([f"/dev/nvidia{minor}"] if minor else [f"/dev/nvidia{number}" for number in range(16)])
+
+
+def _only_nvidia(host: Host, device: Device) -> bool:
+    """Whether the driver has no other card: then whoever uses the driver uses this one."""
+    cards = [name for name in _names(host, "sys/bus/pci/drivers/nvidia") if name.count(":") == 2]
+    return cards in ([], [str(device.address)])
+
+
+def _process(host: Host, pid: str, wanted: dict[str, Address]) -> list[Holder]:
+    found = []
+    for number in host.list(f"proc/{pid}/fd"):
+        path = f"proc/{pid}/fd/{number}"
+        target = host.link(path) or ""
+        if target in wanted:
+            command = host.value(f"proc/{pid}/comm", "?")
+            evidence = f"/{path} -> {target}"
+            found.append(Holder(wanted[target], int(pid), command, _user(host, pid), target, evidence))
+    return found
+
+
+def _user(host: Host, pid: str) -> str:
+    uid = ""
+    for line in _lines(host, f"proc/{pid}/status"):
+        if line.startswith("Uid:"):
+            uid = line.split()[1]
+    for line in _lines(host, "etc/passwd"):
+        words = line.split(":")
+        if len(words) > 2 and words[2] == uid:
+            return words[0]
+    return uid or "?"
+
+
+def _lines(host: Host, path: str) -> list[str]:
+    try:
+        return host.read(path).splitlines()
+    except HostError:
+        return []
+
+
+def _names(host: Host, path: str) -> list[str]:
+    try:
+        return host.list(path)
+    except HostError:
+        return []

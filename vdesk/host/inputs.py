@@ -1,0 +1,114 @@
+"""Keyboards and pointers, and the PCI functions they hang on (proc/bus/input/devices, Documentation/input/input.rst).
+What a device can do decides, not its name or handlers: a power button has the handler `kbd` and is no keyboard."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vdesk.host.host import Host
+from vdesk.host.storage import functions_of
+from vdesk.model.address import Address
+from vdesk.model.errors import HostError
+
+DEVICES = "proc/bus/input/devices"
+BLUETOOTH = "sys/class/bluetooth"
+# input-event-codes.h
+EV_KEY, EV_REL, EV_ABS = 1, 2, 3
+TYPING = 0xFFFFFFFE  # KEY_ESC to KEY_D, all of them: udev's test for a full keyboard
+X_AND_Y = 0b11
+BTN_LEFT, BTN_TOOL_FINGER, BTN_TOUCH = 0x110, 0x145, 0x14A
+KEYBOARD, POINTER = "keyboard", "pointer"
+
+
+class Input(NamedTuple):
+    """An input device that a person works with: what it is good for, and the PCI functions it hangs on (none: PS/2)."""
+
+    name: str
+    uses: frozenset[str]
+    functions: frozenset[Address]
+    sysfs: str
+
+
+def inputs(host: Host) -> list[Input]:
+    """Every keyboard and pointer; virtual ones, which a program makes from others, do not count."""
+    try:
+        text = host.read(DEVICES)
+    except HostError:
+        return []
+    found = []
+    for block in text.split("\n\n"):
+        device = _device(host, block)
+        if device:
+            found.append(device)
+    return found
+
+
+def last(host: Host, taken: frozenset[Address]) -> list[tuple[str, Input, Address]]:
+    """What would be lost with the functions `taken` and is the last of its use: (use, device, function)."""
+    known = inputs(host)
+    found = []
+    for use in (KEYBOARD, POINTER):
+        able = [device for device in known if use in device.uses]
+        lost = [device for device in able if device.functions & taken]
+        if lost and len(lost) == len(able):
+            found += [(use, device, min(device.functions & taken)) for device in lost]
+    return found
+
+
+def _device(host: Host, block: str) -> Input | None:
+    bits: dict[str, int] = {}
+    name = sysfs = bus = ""
+    for line in block.splitlines():
+        key, _, value = line[3:].partition("=")
+        if line.startswith("B:"):
+            bits[key] = _bitmap(value)
+        elif line.startswith("N:"):
+            name = value.strip().strip('"')
+        elif line.startswith("S:"):
+            sysfs = value.strip()
+        elif line.startswith("I:"):
+            bus = value[:4]
+    uses = _uses(bits)
+    bluetooth = bus == "0005"
+    if not uses or ("/virtual/" in sysfs and not bluetooth):
+        return None
+    functions = functions_of(sysfs)
+    if bluetooth and not functions:  # made by bluetoothd (uhid): it hangs on whatever the adapters hang on
+        functions = _adapters(host)
+    return Input(name or "unnamed", uses, functions, f"/sys{sysfs}")
+
+
+def _adapters(host: Host) -> frozenset[Address]:
+    found: set[Address] = set()
+    try:
+        for name in host.list(BLUETOOTH):
+            found |= functions_of(host.resolve(f"{BLUETOOTH}/{name}"))
+    except HostError:
+        return frozenset(found)
+    return frozenset(found)
+
+
+def _uses(bits: dict[str, int]) -> frozenset[str]:
+    def has(name: str, bit: int) -> bool:
+        return bool(bits.get(name, 0) >> bit & 1)
+
+    found = set()
+    if has("EV", EV_KEY) and bits.get("KEY", 0) & TYPING == TYPING:
+        found.add(KEYBOARD)
+    moves = has("EV", EV_REL) and bits.get("REL", 0) & X_AND_Y == X_AND_Y and has("KEY", BTN_LEFT)
+    points = has("EV", EV_ABS) and bits.get("ABS", 0) & X_AND_Y == X_AND_Y
+    touches = any(has("KEY", button) for button in (BTN_LEFT, BTN_TOOL_FINGER, BTN_TOUCH))
+    if moves or (points and touches):
+        found.add(POINTER)
+    return frozenset(found)
+
+
+def _bitmap(text: str) -> int:
+    """Words of 64 bits in hex, the highest first (drivers/input/input.c, input_seq_print_bitmap)."""
+    value = 0
+    for word in text.split():
+        try:
+            value = value << 64 | int(word, 16) & (1 << 64) - 1
+        except ValueError:
+            return 0
+    return value

@@ -1,0 +1,115 @@
+"""Which PCI functions carry the default route: through bridges, bonds, VLANs and macvlans (proc/net/route,
+proc/net/ipv6_route; `lower_*` of Documentation/ABI/testing/sysfs-class-net)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vdesk.host.host import Host
+from vdesk.host.storage import functions_of
+from vdesk.model.address import Address
+from vdesk.model.errors import HostError
+
+NET = "sys/class/net"
+REJECT = 0x200  # RTF_REJECT: an unreachable route goes nowhere
+
+
+class Route(NamedTuple):
+    """A default route: its interface, and the PCI functions below that."""
+
+    interface: str
+    functions: frozenset[Address]
+    evidence: str
+
+
+class _Default(NamedTuple):
+    metric: int
+    interface: str
+    evidence: str
+
+
+def routes(host: Host) -> list[Route]:
+    """The default routes in force: of each family the best, and those after it as long as they end in no device
+    (the tunnel of a VPN is carried by the next one)."""
+    found = []
+    for family in (_ipv4(host), _ipv6(host)):
+        best: int | None = None
+        for route in sorted(family):
+            if best is not None and route.metric > best:
+                break
+            functions = _below(host, route.interface, set())
+            if functions:
+                best = route.metric
+                found.append(Route(route.interface, functions, route.evidence))
+    return found
+
+
+def _ipv4(host: Host) -> list[_Default]:
+    found = []
+    for line in _lines(host, "proc/net/route")[1:]:
+        words = line.split()
+        if len(words) > 7 and words[1] == words[7] == "00000000" and not _number(words[3], 16) & REJECT:
+            found.append(_Default(_number(words[6], 10), words[0], f"/proc/net/route: default on {words[0]}"))
+    return found
+
+
+def _ipv6(host: Host) -> list[_Default]:
+    found = []
+    for line in _lines(host, "proc/net/ipv6_route"):
+        words = line.split()
+        default = len(words) > 9 and words[0] == "0" * 32 and words[1] == "00"
+        if default and words[9] != "lo" and not _number(words[8], 16) & REJECT:
+            found.append(_Default(_number(words[5], 16), words[9], f"/proc/net/ipv6_route: default on {words[9]}"))
+    return found
+
+
+def _below(host: Host, interface: str, seen: set[str]) -> frozenset[Address]:
+    """The PCI functions of an interface and of all interfaces that it is made of."""
+    if interface in seen or "/" in interface:
+        return frozenset()
+    seen.add(interface)
+    folder = f"{NET}/{interface}"
+    found: set[Address] = set()
+    try:
+        found |= functions_of(host.resolve(folder)) or functions_of(host.resolve(f"{folder}/device"))
+    except HostError:
+        pass
+    for lower in _lowers(host, interface):
+        found |= _below(host, lower, seen)
+    return frozenset(found)
+
+
+def _lowers(host: Host, interface: str) -> list[str]:
+    folder = f"{NET}/{interface}"
+    found = [name.removeprefix("lower_") for name in _names(host, folder) if name.startswith("lower_")]
+    found += _names(host, f"{folder}/brif")
+    found += host.value(f"{folder}/bonding/slaves").split()
+    found += [
+        line.partition(":")[2].strip()
+        for line in _lines(host, f"proc/net/vlan/{interface}")
+        if line.startswith("Device:")
+    ]
+    if not found and interface != "ovs-system" and not host.exists(f"{folder}/device"):
+        found.append("ovs-system")  # a port of Open vSwitch does not say which interfaces its switch has
+    return found
+
+
+def _number(text: str, base: int) -> int:
+    try:
+        return int(text, base)
+    except ValueError:
+        return 0
+
+
+def _lines(host: Host, path: str) -> list[str]:
+    try:
+        return host.read(path).splitlines()
+    except HostError:
+        return []
+
+
+def _names(host: Host, path: str) -> list[str]:
+    try:
+        return host.list(path)
+    except HostError:
+        return []
