@@ -1,0 +1,41 @@
+"""A small EFI-bootable ISO: GRUB that lists the PCI devices it sees on the serial port, says GUEST-DONE and halts.
+
+It stands in for the guest's operating system: enough firmware and enough `lspci` to prove that a device arrived.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .errors import SEARCH
+
+GRUB_CFG = Path(__file__).parent / "guest/grub-embedded.cfg"
+MODULES = "serial terminal echo lspci halt sleep normal minicmd"
+
+
+def make_iso(target: Path) -> Path:
+    """Write the ISO; needs grub-efi-amd64-bin, mtools and xorriso on this machine."""
+    with tempfile.TemporaryDirectory(prefix="vdesk-lab-iso.") as name:
+        work = Path(name)
+        efi, image, tree = work / "BOOTX64.EFI", work / "efi.img", work / "iso"
+        tree.mkdir()
+        _run(
+            "grub-mkstandalone", "-O", "x86_64-efi", "-o", efi, f"--install-modules={MODULES}", f"--modules={MODULES}",
+            "--locales=", "--fonts=", "--themes=", f"boot/grub/grub.cfg={GRUB_CFG}",
+        )  # fmt: skip
+        _run("mformat", "-C", "-i", image, "-T", "8192", "::")
+        _run("mmd", "-i", image, "::/EFI", "::/EFI/BOOT")
+        _run("mcopy", "-i", image, efi, "::/EFI/BOOT/BOOTX64.EFI")
+        (tree / "efi.img").write_bytes(image.read_bytes())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _run("xorriso", "-as", "mkisofs", "-V", "LABGUEST", "-e", "efi.img", "-no-emul-boot", "-o", target, tree)
+    return target
+
+
+def _run(*argv: object) -> None:
+    words = [str(word) for word in argv]
+    env = {**os.environ, "PATH": SEARCH}
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env)
