@@ -61,3 +61,8 @@ def _rows(host: Host, path: str, width: int) -> list[list[str]]:
 
 def _number(text: str) -> int:
     return int(text) if text.isdigit() else -1
+
+
+def may_use(host: Host, path: str) -> bool:
+    """Whether this process may read and write what is there; True on a captured machine, where it means nothing."""
+    return not host.tree.own or os.access(host.tree.real(path), os.R_OK | os.W_OK)

@@ -56,7 +56,7 @@ class Distribution(NamedTuple):
         return {"id": self.id, "version": self.version, "name": self.name}
 
     def install(self, what: str) -> str:
-        """The command that installs `what` (a key of PACKAGES), or a sentence where the package manager is not known."""
+        """The command that installs `what` (a key of PACKAGES), or a sentence where the family is not known."""
         names = PACKAGES[what].get(self.family)
         if names is None:
             return f"install {PACKAGES[what]['debian']} (as Debian calls it) with your package manager"

@@ -70,7 +70,7 @@ def find_version(text: str) -> Version | None:
 
 
 def firmwares(host: Host) -> tuple[list[Firmware], list[str]]:
-    """The UEFI images for q35 in the order libvirt looks, and what is wrong with descriptors; HostError when unreadable."""
+    """The UEFI images for q35 in libvirt's order, and what is wrong with descriptors; HostError when unreadable."""
     files: dict[str, str] = {}
     for folder in DESCRIPTORS:
         files |= {name: f"{folder}/{name}" for name in host.list(folder) if name.endswith(".json")}
@@ -125,7 +125,7 @@ def _image(content: dict[str, Any]) -> str:
 
 
 def virtio_isos(host: Host) -> tuple[list[str], list[str]]:
-    """Absolute paths of ISOs with the VirtIO drivers in the usual places, and the folders that could not be looked into."""
+    """ISOs with the VirtIO drivers in the usual places (absolute paths), and the folders that could not be read."""
     found, hidden = [], []
     for folder in ISO_FOLDERS:
         try:
