@@ -1,4 +1,4 @@
-"""ACPI tables as far as the tests need them: a header that adds up, the DMAR's flags (VT-d specification, chapter 8)."""
+"""ACPI tables as far as the tests need them: a header that adds up, and the DMAR's flags (VT-d specification, 8)."""
 
 from __future__ import annotations
 

@@ -206,6 +206,8 @@ def article() -> Machine:
         groups={"kvm": "user"},
         files={
             "etc/prime-discrete": "off\n",
+            "var/lib/libvirt/images/win10.iso": "",
+            "var/lib/libvirt/images/virtio-win.iso": "",
             "lib/modprobe.d/blacklist-nvidia.conf": NO_NVIDIA,
             "lib/modprobe.d/nvidia-graphics-drivers.conf": NO_NOUVEAU,
             "etc/default/grub.d/init-select.cfg": "# This file does nothing; a package left it behind.\n",

@@ -1,4 +1,4 @@
-"""sysfs of what shows a picture: DRM cards and connectors, framebuffers, virtual consoles."""
+"""sysfs of what shows a picture or plays a sound: DRM cards, framebuffers, virtual consoles, sound cards."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def write_display(machine: Machine, tree: Tree) -> None:
             _framebuffer(tree, card, paths(machine)[card.device], len(lines) - 1)
     tree["proc/fb"] = "".join(lines)
     _consoles(tree, bool(lines))
+    _sound(machine, tree)
 
 
 def _card(tree: Tree, card: Card, device: str) -> None:
@@ -57,3 +58,15 @@ def _consoles(tree: Tree, framebuffer: bool) -> None:
         tree[f"{folder}/name"] = name + "\n"
         tree[f"{folder}/bind"] = "1\n" if name.startswith("(M)") else "0\n"
         tree[f"sys/class/vtconsole/vtcon{number}"] = relative(f"sys/class/vtconsole/vtcon{number}", folder)
+
+
+def _sound(machine: Machine, tree: Tree) -> None:
+    """A sound card with its control and one stream for every function that snd_hda_intel has."""
+    played = [each for each in machine.pci if each.driver == "snd_hda_intel"]
+    for number, device in enumerate(played):
+        card = f"{paths(machine)[device.address]}/sound/card{number}"
+        tree[f"{card}/id"] = "PCH\n" if not device.behind else "HDMI\n"
+        tree[f"sys/class/sound/card{number}"] = relative(f"sys/class/sound/card{number}", card)
+        for node in (f"controlC{number}", f"pcmC{number}D0p"):
+            tree[f"{card}/{node}/device"] = relative(f"{card}/{node}/device", card)
+            tree[f"sys/class/sound/{node}"] = relative(f"sys/class/sound/{node}", f"{card}/{node}")

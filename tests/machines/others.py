@@ -201,6 +201,7 @@ def intel_hybrid() -> Machine:
         holders=(
             Holder(1893, "gnome-shell", ("/dev/dri/card1", "/dev/dri/card0", "/dev/nvidia0", "/dev/nvidiactl")),
             Holder(801, "nvidia-persiste", ("/dev/nvidia0", "/dev/nvidiactl")),
+            Holder(1604, "wireplumber", ("/dev/snd/controlC0", "/dev/snd/controlC1")),
         ),
         software=QEMU_10,
         memory_mib=65536,

@@ -130,3 +130,4 @@ def write_distribution(machine: Machine, tree: Tree) -> None:
     tree["dev/kvm"] = ""
     for holder in machine.holders:
         tree[f"proc/{holder.pid}/comm"] = holder.comm + "\n"
+        tree[f"proc/{holder.pid}/status"] = f"Name:\t{holder.comm}\nUid:\t1000\t1000\t1000\t1000\n"
