@@ -61,8 +61,7 @@ class Names:
     def device(self, vendor: str, device: str) -> str:
         """`NVIDIA Corporation GM206 [GeForce GTX 950]`; `Device` stands for a name that pci.ids does not have."""
         vendor_name, block = self._block(vendor)
-        match = re.search(rf"\n\t{device}  (.*)", block)
-        known = match.group(1).strip() if match else "Device"
+        known = _rest_of_line(block, f"\n\t{device}  ") or "Device"
         return f"{vendor_name} {known}" if vendor_name else "Device"
 
     def class_name(self, pci_class: str) -> str:
@@ -70,10 +69,19 @@ class Names:
         start = self._text.find(f"\nC {pci_class[:2]}  ")
         if start >= 0:
             end = self._text.find("\nC ", start + 2)
-            match = re.search(rf"\n\t{pci_class[2:4]}  (.*)", self._text[start : end if end > 0 else None])
-            if match:
-                return match.group(1).strip()
+            known = _rest_of_line(self._text[start : end if end > 0 else None], f"\n\t{pci_class[2:4]}  ")
+            if known:
+                return known
         return CLASSES.get(pci_class[:4], f"Class {pci_class[:4]}")
+
+
+def _rest_of_line(text: str, key: str) -> str:
+    """Compiling a pattern for each device costs more than all the searching."""
+    start = text.find(key)
+    if start < 0:
+        return ""
+    end = text.find("\n", start + len(key))
+    return text[start + len(key) : end if end >= 0 else None].strip()
 
 
 def modules_for(host: Host, modalias: str) -> tuple[str, ...]:

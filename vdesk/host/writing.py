@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 from vdesk.host.tree import Tree, fail
 from vdesk.model.errors import HostError, Untrusted
@@ -17,7 +16,7 @@ def write(tree: Tree, path: str, data: bytes, mode: int | None, owner: tuple[int
     Mode, owner and SELinux label of an existing file are kept unless given; a link is followed, not replaced."""
     real = tree.real(path)
     folder, name = os.path.split(real)
-    temporary = f"{folder}/.{name}.vdesk-{secrets.token_hex(8)}"
+    temporary = f"{folder}/.{name}.vdesk-{os.urandom(8).hex()}"
     try:
         old = os.lstat(real) if os.path.lexists(real) else None
         if old is not None and not os.path.isfile(real):
