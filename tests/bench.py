@@ -21,10 +21,15 @@ FLOOR = [sys.executable, "-c", "import click"]
 LIMITS = {"--version": 1.3, "groups --json": 1.6}
 
 
+def compiled() -> dict[str, str]:
+    """Return an environment in which modules are compiled once, as an installed package's are."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def cost(argv: Sequence[str]) -> tuple[float, float]:
     """Run a command; return its wall time and its processor time, in seconds."""
     start = time.perf_counter()
-    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=compiled())
     _, status, usage = os.wait4(child.pid, 0)
     wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
