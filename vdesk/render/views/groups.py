@@ -28,6 +28,8 @@ def groups(out: Writer, report: Report, output: Output) -> None:
 
 def _title(group: dict[str, Any]) -> Text:
     title = Text(f"group {group['id']}", style="bold")
+    if all(device["bridge"] for device in group["devices"]):
+        return title + Text("  bridges only", style="not bold dim")
     if group["viable"]:
         return title + Text("  can be handed over", style="not bold green")
     return title + Text(f"  stays: blocked by {', '.join(group['blockers'])}", style="not bold red")
