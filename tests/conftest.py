@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-LOUD = ("VDESK_ROOT", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "LIBVIRT_DEFAULT_URI")
+LOUD = (
+    "VDESK_ROOT", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "LIBVIRT_DEFAULT_URI",
+    "PYTHONDONTWRITEBYTECODE",  # vdesk is started many times here
+)
 QUIET = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "dumb"}
 
 
