@@ -1,4 +1,4 @@
-"""The demo machine: the article's desktop as a captured tree, kept as one text file that the tests' builder generates."""
+"""The demo machine: the article's desktop as a captured tree, kept as one text file that the tests generate."""
 
 from __future__ import annotations
 

@@ -1,0 +1,92 @@
+"""The tour of `vdesk demo`: real commands in the order of the road, and what each means on a real machine."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+ISO = "/var/lib/libvirt/images/win10.iso"
+INTRO = (
+    "The whole road, on a machine that exists only as text: a desktop with an Intel Core,",
+    "whose own graphics show the picture, and a GeForce GTX 950 that Windows is to have.",
+    "Every step is the real command, on a private copy. Nothing of this computer is touched.",
+)
+OUTRO = (
+    "That was the road. On your machine, begin with: vdesk check",
+    "It only reads. Every command that changes something shows its plan with --dry-run.",
+)
+
+
+class Step(NamedTuple):
+    """One command: its words, its exit code, what is said before it; `instead` where libvirt is missing."""
+
+    words: tuple[str, ...]
+    exit_code: int
+    before: tuple[str, ...]
+    reboot: bool = False
+    instead: tuple[str, ...] = ()
+
+
+TOUR = (
+    Step(
+        ("check",),
+        3,
+        ("Is it ready? Exit code 3 says no, and each line says what to do.",),
+    ),
+    Step(
+        ("iommu", "enable", "--igfx-off", "--dry-run"),
+        0,
+        (
+            "The firmware has the IOMMU on, the kernel does not use it: an argument is missing.",
+            "First the plan alone: this is all that would be changed.",
+        ),
+    ),
+    Step(
+        ("iommu", "enable", "--igfx-off", "--yes"),
+        0,
+        (
+            "Now for real. On a real machine this asks, needs root, and runs update-grub;",
+            "a captured machine runs no commands, so that step is skipped here.",
+        ),
+    ),
+    Step(
+        ("check",),
+        0,
+        (
+            "The machine reboots with the argument. (Here: the copy gets what the kernel shows after it.)",
+            "Both of the kernel's lines are there, and the IOMMU has groups.",
+        ),
+        reboot=True,
+    ),
+    Step(
+        ("groups", "--gpu"),
+        0,
+        ("What can be handed over? A group goes to the virtual machine as a whole; bridges do not count.",),
+    ),
+    Step(
+        ("bind", "01:00.0", "--yes"),
+        0,
+        (
+            "The card leaves its driver for vfio-pci, and its HDMI audio, of the same group, goes along.",
+            "Nothing of this survives a reboot, and vdesk unbind gives both back.",
+        ),
+    ),
+    Step(
+        ("create", "hoth", "--iso", ISO, "--connect", "test:///default", "--yes"),
+        0,
+        (
+            "The virtual machine: OVMF, Q35, the card with both functions, fast disk and clocks for Windows.",
+            "It is defined in libvirt's test driver, which runs nothing; without --connect it is the real one.",
+        ),
+        instead=("create", "hoth", "--iso", ISO, "--print-xml"),
+    ),
+    Step(
+        ("history",),
+        0,
+        ("Every change was written down before it was made.",),
+    ),
+    Step(
+        ("undo", "--all", "--yes"),
+        0,
+        ("And all of it can be taken back, newest first, byte for byte.",),
+    ),
+)
