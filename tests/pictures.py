@@ -18,7 +18,11 @@ from rich.text import Text
 TOP = pathlib.Path(__file__).parent.parent
 FOLDER = TOP / "docs/pictures"
 COLUMNS = 100
-PICTURES = {"check": ["demo", "check"], "groups": ["demo", "groups", "--gpu"], "enable": ["demo", "iommu", "enable", "-n"]}
+PICTURES = {
+    "check": ["demo", "check"],
+    "groups": ["demo", "groups", "--gpu"],
+    "enable": ["demo", "iommu", "enable", "-n"],
+}
 FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="monospace">
 <style>
 .{unique_id}-matrix {{ font-size: {char_height}px; line-height: {line_height}px; }}
@@ -43,9 +47,9 @@ def run(words: list[str]) -> str:
     child = pexpect.spawn(
         sys.executable, ["-m", "vdesk", *words], cwd=str(TOP), env=environment, dimensions=(200, COLUMNS), timeout=60
     )
-    text = child.read().decode()
+    text: bytes = child.read()
     child.close()
-    return text.replace("\r\n", "\n")
+    return text.decode().replace("\r\n", "\n")
 
 
 def draw(title: str, printed: str) -> str:
