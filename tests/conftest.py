@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 LOUD = (
-    "VDESK_ROOT", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "LIBVIRT_DEFAULT_URI",
+    "VDESK_ROOT",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "LINES",
+    "LIBVIRT_DEFAULT_URI",
     "PYTHONDONTWRITEBYTECODE",  # vdesk is started many times here
 )
 QUIET = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "dumb"}
@@ -16,3 +24,8 @@ def pytest_configure() -> None:
     for name in LOUD:
         os.environ.pop(name, None)
     os.environ.update(QUIET)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--regenerate` writes the golden files anew."""
+    parser.addoption("--regenerate", action="store_true", help="write the golden files anew; the diff is the review")
