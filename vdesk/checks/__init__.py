@@ -1,4 +1,4 @@
-"""Is it so? One file per family: each looks at the machine and returns findings. `vdesk groups` loads no more than groups."""
+"""Is it so? One file per family: each looks at the machine and returns findings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check(host: Host, addresses: Sequence[Address] = ()) -> Report:
 
 
 def _everything(machine: Machine) -> list[Finding]:
-    """Every family, in the order a person would look (facts 8)."""
+    """Every family, in the order a person would look."""
     from vdesk.checks import arguments, boot, cpu, gpu, graphics, iommu, libvirt, log, memory, software, user, vfio
 
     families = (cpu, iommu, arguments, log, vfio, gpu, graphics, software, libvirt, user, boot, memory)

@@ -1,4 +1,4 @@
-"""`vdesk groups`: what the IOMMU can isolate, and what keeps a group with the host. Loads nothing but readers: it is quick."""
+"""`vdesk groups`: what the IOMMU can isolate, and what keeps a group with the host. Quick: loads only readers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = {
 def groups(host: Host, *, kinds: frozenset[str] = frozenset(), address: Address | None = None) -> Report:
     """The groups in order of their number; with filters those that a member of the kind is in, whole.
 
-    WrongUsage for an address of no device, HostError where sysfs cannot be read. No groups is an answer, not a failure."""
+    WrongUsage for an address of no device, HostError where sysfs cannot be read. No groups is an answer, no failure."""
     known = pci.devices(host)
     asked = pci.find(known, address) if address is not None else None
     found = isolated(host, known)
@@ -35,7 +35,7 @@ def groups(host: Host, *, kinds: frozenset[str] = frozenset(), address: Address 
 
 
 def isolated(host: Host, known: list[Device]) -> list[Group]:
-    """Every group with its members and what blocks it; groups of vfio's no-IOMMU mode isolate nothing and are left out."""
+    """Every group with its members and what blocks it; groups of vfio's no-IOMMU mode isolate nothing: left out."""
     kept = blockers(host, known)
     found = []
     for number, devices in members(known).items():

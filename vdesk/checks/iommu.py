@@ -63,7 +63,7 @@ def _menu(machine: Machine) -> str:
 
 
 def kernel(machine: Machine) -> Finding:
-    """Whether the kernel uses it: units and groups (facts 1.5), not the line `DMAR: IOMMU enabled`."""
+    """Whether the kernel uses it: units and groups, not the line `DMAR: IOMMU enabled`."""
     iommu, name = machine.iommu, "kernel.iommu"
     if iommu.is_on:
         return finding(name, OK, f"the IOMMU is on: {_count(iommu.groups, 'group')}", evidence=iommu.evidence)
@@ -78,7 +78,7 @@ def kernel(machine: Machine) -> Finding:
         )
     if iommu.name == OFF_IN_FIRMWARE or not iommu.table:
         cause = "the firmware offers none"
-        remedy = f"{_menu(machine)}; then {'' if iommu.vendor == 'amd' else 'sudo vdesk iommu enable and '}a reboot"
+        remedy = _menu(machine) + ("" if iommu.vendor == "amd" else "; then sudo vdesk iommu enable, and reboot")
         return finding(name, FAIL, "the IOMMU is off", cause=cause, remedy=remedy, evidence=iommu.evidence)
     return _off_in_kernel(machine)
 
@@ -92,7 +92,7 @@ def _off_in_kernel(machine: Machine) -> Finding:
         cause = f"the kernel does not use it; /{cmdline.PATH} could not be read"
     elif off.startswith(("iommu=", "amd_iommu=")):
         cause = f"the kernel was booted with {off}"
-        remedy = f"take {off} out of the kernel's command line (/etc/default/grub), then: sudo update-grub, and reboot"
+        remedy = machine.take_out(off)
     elif off:
         cause = f"the kernel was booted with {off}"
     elif iommu.vendor == "amd":
@@ -128,7 +128,7 @@ def _about(booted: tuple[str, ...]) -> list[str]:
 
 
 def irq_remapping(machine: Machine) -> Finding:
-    """Without it the kernel hands no device over: a guest could make interrupts of the host's (facts 1.7)."""
+    """Without it the kernel hands no device over: a guest could make interrupts of the host's."""
     iommu, name = machine.iommu, "kernel.irq-remapping"
     if not iommu.is_on and iommu.name != NOT_KNOWN:
         title = "interrupt remapping comes with the IOMMU, which is off"
@@ -166,7 +166,7 @@ def irq_remapping(machine: Machine) -> Finding:
 def _remap(machine: Machine) -> str:
     word = next((word for word in machine.iommu.booted or () if word.startswith(("intremap=", "nointremap"))), "")
     if word:
-        return f"take {word} out of the kernel's command line (/etc/default/grub), then: sudo update-grub, and reboot"
+        return machine.take_out(word)
     return 'update the firmware, and look there for "Interrupt Remapping" or "x2APIC opt out"'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from vdesk.host import pci
@@ -11,8 +12,11 @@ from vdesk.host.iommu_state import IommuState, state
 from vdesk.host.kernel_log import KernelLog, kernel_log
 from vdesk.host.pci import Device
 from vdesk.model.errors import HostError
+from vdesk.model.finding import UNKNOWN, Finding, finding
 
 AS_ROOT = "look again with: sudo vdesk check"
+VERBOSE = "see what was read with: vdesk check -v"
+BOOT = ", and reboot"
 AGAIN = "capture the machine again, as root: sudo vdesk capture DIR"
 
 
@@ -34,7 +38,28 @@ class Machine(NamedTuple):
     @property
     def see_more(self) -> str:
         """What shows more: root on a live machine, another capture otherwise."""
-        return AS_ROOT if self.host.is_live else AGAIN
+        if self.host.is_live:
+            return AS_ROOT if self.host.needs_root else VERBOSE
+        return AGAIN
+
+    def has(self, path: str) -> bool:
+        """Whether absence below `path` means something: always on a live machine, on a captured one when it has it."""
+        return self.host.is_live or self.host.exists(path)
+
+    def not_captured(self, id: str, title: str, path: str) -> Finding:
+        """The answer of a captured machine that lacks the whole folder."""
+        cause = f"/{path} was not captured"
+        return finding(id, UNKNOWN, title, cause=cause, remedy=AGAIN, evidence=f"/{path} is not there")
+
+    def take_out(self, word: str) -> str:
+        """How to take an argument out of the kernel's command line, as this distribution does it."""
+        quoted = shlex.quote(word)
+        way = {
+            "fedora": f"sudo grubby --update-kernel=ALL --remove-args={quoted}",
+            "suse": f"sudo update-bootloader --del-option {quoted} && sudo update-bootloader --config",
+            "arch": f"take {word} out of /etc/default/grub, then: sudo grub-mkconfig -o /boot/grub/grub.cfg",
+        }
+        return way.get(self.distribution.family, f"take {word} out of /etc/default/grub, then: sudo update-grub") + BOOT
 
 
 def look(host: Host) -> Machine:

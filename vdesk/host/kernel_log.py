@@ -46,8 +46,8 @@ def kernel_log(host: Host) -> KernelLog:
 
 
 def printable(text: str, limit: int = LINE) -> str:
-    """`text` with what a terminal could take for a command, or could not print, replaced; cut at `limit` characters."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:limit])
+    """`text` in one line, with what a terminal could take for a command replaced; cut at `limit` characters."""
+    return "".join(sign if sign.isprintable() else " " if sign in "\n\t" else "\ufffd" for sign in text[:limit])
 
 
 def _captured(host: Host) -> KernelLog | None:

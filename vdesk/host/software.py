@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 from vdesk.host.host import Host
 from vdesk.host.kernel_log import printable
+from vdesk.host.virtio_iso import PLACES
 from vdesk.model.errors import Absent, HostError
 
 QEMU = ("qemu-system-x86_64", "/usr/libexec/qemu-kvm", "/usr/bin/kvm")
 DESCRIPTORS = ("usr/share/qemu/firmware", "etc/qemu/firmware")
 """Later folders override files of the same name; an empty file masks (QEMU: docs/interop/firmware.json)."""
-ISO_FOLDERS = ("usr/share/virtio-win", "var/lib/libvirt/images")
+
 Version = tuple[int, ...]
 
 
@@ -127,7 +128,7 @@ def _image(content: dict[str, Any]) -> str:
 def virtio_isos(host: Host) -> tuple[list[str], list[str]]:
     """ISOs with the VirtIO drivers in the usual places (absolute paths), and the folders that could not be read."""
     found, hidden = [], []
-    for folder in ISO_FOLDERS:
+    for folder in PLACES:
         try:
             names = host.list(folder)
         except Absent:

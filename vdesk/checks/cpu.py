@@ -1,0 +1,98 @@
+"""cpu.virtualization, kvm.device: can this machine run virtual machines at all."""
+
+from __future__ import annotations
+
+from vdesk.checks.machine import Machine
+from vdesk.host.account import may_use
+from vdesk.host.cpu import PATH, Cpu, cpu
+from vdesk.model.errors import Denied, HostError
+from vdesk.model.finding import FAIL, OK, UNKNOWN, WARN, Finding, finding
+
+KVM = "dev/kvm"
+OFF_LINES = ("VMX (outside TXT) disabled by BIOS", "SVM disabled (by BIOS)", "kvm: disabled by bios")
+SWITCH = {
+    "intel": 'enable "Intel Virtualization Technology" (VT-x, VMX) in the firmware setup, then power off and on',
+    "amd": 'enable "SVM Mode" (AMD-V) in the firmware setup, then power off and on',
+    "other": "enable the processor's virtualization in the firmware setup, then power off and on",
+}
+
+
+def findings(machine: Machine) -> list[Finding]:
+    """Both findings."""
+    return [virtualization(machine), kvm(machine)]
+
+
+def virtualization(machine: Machine) -> Finding:
+    """Flags vmx or svm; older AMD kernels keep svm although the firmware switched it off, and log so."""
+    seen = cpu(machine.host)
+    name = "cpu.virtualization"
+    if seen.virtualization is None:
+        return finding(
+            name,
+            UNKNOWN,
+            "it could not be told whether the processor can virtualize",
+            cause=seen.reason,
+            remedy=machine.see_more,
+            evidence=f"/{PATH}",
+        )
+    line = machine.log.first(*OFF_LINES)
+    if seen.virtualization and not line:
+        title = f"the processor can virtualize ({seen.virtualization}): {seen.model or 'no model name'}"
+        return finding(name, OK, title, evidence=f"/{PATH}: flags has {seen.virtualization}")
+    return _no_virtualization(machine, seen, line)
+
+
+def _no_virtualization(machine: Machine, seen: Cpu, line: str) -> Finding:
+    evidence = f"/{PATH}: flags has {seen.virtualization or 'neither vmx nor svm'}"
+    if line:
+        cause, evidence = "the firmware has switched it off, as the kernel says", f"{machine.log.source}: {line}"
+    elif seen.hypervisor:
+        cause = "this is itself a virtual machine, and its host does not pass virtualization on"
+    else:
+        cause = "it is switched off in the firmware, or the processor has none"
+    outer = "switch nested virtualization on in the host of this virtual machine"
+    remedy = outer if seen.hypervisor and not line else SWITCH[seen.vendor]
+    title = "the processor's virtualization is off or missing"
+    return finding("cpu.virtualization", FAIL, title, cause=cause, remedy=remedy, evidence=evidence)
+
+
+def kvm(machine: Machine) -> Finding:
+    """/dev/kvm is made by kvm_intel or kvm_amd (Documentation/virt/kvm/api.rst)."""
+    host = machine.host
+    try:
+        host.stat(KVM)
+    except Denied as error:
+        return _kvm_unknown(machine, error)
+    except HostError:
+        return _no_kvm(machine)
+    if not may_use(host, KVM):
+        return finding(
+            "kvm.device",
+            WARN,
+            "/dev/kvm is there, but not for this user",
+            cause="virtual machines of the system (qemu:///system) run, your own QEMU processes would not use KVM",
+            remedy="sudo usermod -aG kvm $USER, then log out and in",
+            evidence=f"/{KVM}: not readable and writable for this user",
+        )
+    return finding("kvm.device", OK, "KVM is ready", evidence=f"/{KVM} is there")
+
+
+def _kvm_unknown(machine: Machine, error: HostError) -> Finding:
+    return finding(
+        "kvm.device",
+        UNKNOWN,
+        "it could not be told whether KVM is ready",
+        cause=error.problems[0].what,
+        remedy=machine.see_more,
+        evidence=f"/{KVM}",
+    )
+
+
+def _no_kvm(machine: Machine) -> Finding:
+    seen = cpu(machine.host)
+    module = {"vmx": "kvm_intel", "svm": "kvm_amd"}.get(seen.virtualization or "")
+    if seen.virtualization is None and not machine.host.exists("dev"):
+        return _kvm_unknown(machine, HostError("/dev", "the folder is not there", "/dev was not captured"))
+    cause = f"the module {module} is not loaded" if module else "without the processor's virtualization there is no KVM"
+    remedy = f"sudo modprobe {module}" if module else SWITCH[seen.vendor]
+    return finding("kvm.device", FAIL, "KVM is not ready", cause=cause, remedy=remedy, evidence=f"/{KVM} is not there")
