@@ -17,13 +17,16 @@ DONE = True
 # Where each kind lives, so that undo in another process loads only what its records need.
 KINDS = {
     "file": "vdesk.changes.files:WriteFile",
-    "sysfs": "vdesk.changes.drivers:SysfsWrite",
+    "sysfs": "vdesk.changes.attributes:SysfsWrite",
     "driver": "vdesk.changes.drivers:BindDriver",
+    "modules": "vdesk.changes.modules:Modules",
     "command": "vdesk.changes.commands:RunCommand",
     "generated-file": "vdesk.changes.commands:GenerateFile",
     "domain": "vdesk.changes.domain:DefineDomain",
     "undefine": "vdesk.changes.domain:UndefineDomain",
+    "network-autostart": "vdesk.changes.domain:AutostartNetwork",
     "disk": "vdesk.changes.disks:CreateDisk",
+    "disk-removal": "vdesk.changes.disks:RemoveDisk",
 }
 
 

@@ -1,15 +1,21 @@
-"""BindDriver: one function from one driver to another, by override. SysfsWrite: any other attribute."""
+"""BindDriver: one function from one driver to another, by override."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
 from vdesk.host import Host
-from vdesk.model.errors import Absent, HostError, TimedOut, VdeskError, problem
+from vdesk.model.address import find_address
+from vdesk.model.errors import Absent, HostError, Refused, TimedOut, VdeskError, problem
 
 DEVICES = "sys/bus/pci/devices"
 PROBE = "sys/bus/pci/drivers_probe"
 BOOT_ID = "proc/sys/kernel/random/boot_id"
+VFIO = "vfio-pci"
 UNBIND_SECONDS = 10.0
+PROBE_SECONDS = 60.0  # a graphics driver loads its firmware in there
+Steps = list[tuple[str, str]]
 
 
 def boot_id(host: Host) -> str:
@@ -22,11 +28,6 @@ def driver_of(host: Host, address: str) -> str | None:
     return host.link_name(f"{DEVICES}/{address}/driver")
 
 
-def _override(host: Host, address: str) -> str | None:
-    text = host.read_optional(f"{DEVICES}/{address}/driver_override")
-    return text
-
-
 def _named(text: str | None) -> str:
     """The override as a name: unset reads `(null)` on kernels up to 7.x (drivers/pci/pci-sysfs.c)."""
     word = (text or "").strip()
@@ -34,24 +35,37 @@ def _named(text: str | None) -> str:
 
 
 class BindDriver(Change):
-    """Give a function to `driver` (None: to no driver): override, unbind, drivers_probe, then read the driver link.
+    """Give a function to `driver` (None: to no driver; `native`: to whatever driver the kernel picks).
 
-    The override is written before the unbind, so that nothing else can take the function in between; drivers_probe
-    reports
-    success also when nothing was bound (Documentation/ABI/testing/sysfs-bus-pci). `keep` leaves the override set:
-    wanted for
-    vfio-pci, cleared for host drivers."""
+    override, unbind, drivers_probe, then the driver link is read: drivers_probe reports success also when nothing was
+    bound (Documentation/ABI/testing/sysfs-bus-pci). The override is written before the unbind, so that nothing else can
+    take the function in between; it stays set for vfio-pci. `unloaded`: a change before this one unloads the driver, so
+    that the way back is to no driver where that has happened. `after` is the record of the change that this one takes
+    back: its override is set again. `shown` is told the driver that the function then has."""
 
     kind = "driver"
 
-    def __init__(self, address: str, driver: str | None, was: str | None, summary: str = "") -> None:
+    def __init__(
+        self,
+        address: str,
+        driver: str | None,
+        was: str | None,
+        *,
+        native: bool = False,
+        unloaded: bool = False,
+        after: Record | None = None,
+        shown: dict[str, Any] | None = None,
+    ) -> None:
         self.address, self.driver, self.was = address, driver, was
+        self.native, self.unloaded, self.after, self.shown = native, unloaded, after, shown
+        self.leave = _named(after.get("override")) if after else ""
         self.target = address
-        self.summary = summary or f"{address}: {was or 'no driver'} -> {driver or 'no driver'}"
+        goal = "the driver that the kernel has for it" if native else driver or "no driver"
+        self.summary = f"{address}: {was or 'no driver'} -> {goal}"
 
     def preview(self, host: Host) -> str:
         """The writes, in order."""
-        return "".join(f"/{path} <- {text}\n" for path, text in _steps(self.address, self.driver, self.was))
+        return _shown(steps(self.address, self.driver, self.was, self.leave, self.native))
 
     def check(self, host: Host) -> None:
         """The function is there and still has the driver that the plan saw."""
@@ -65,33 +79,51 @@ class BindDriver(Change):
 
     def record(self, host: Host) -> Record:
         """Driver and override before, and the boot that they belong to."""
+        if not host.exists(f"{DEVICES}/{self.address}"):
+            raise _gone(self.address)
         return {
             "address": self.address,
             "driver": self.driver,
-            "was": self.was,
-            "override": _override(host, self.address),
+            "was": driver_of(host, self.address) if self.unloaded else self.was,
+            "override": host.sysfs_read(f"{DEVICES}/{self.address}/driver_override"),
             "identity": identity(host, self.address),
             "boot": boot_id(host),
+            "model": host.kernel.snapshot(self.address, self.driver),
         }
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """The writes."""
-        move(host, self.address, self.driver)
+        now = driver_of(host, self.address)
+        override = _named(host.sysfs_read(f"{DEVICES}/{self.address}/driver_override"))
+        # Should the kernel let go only after the time limit, the rest has been put back by then: so is this function.
+        late = steps(self.address, now, None, override) if now else []
+        carry_out(host, self.address, steps(self.address, self.driver, now, self.leave, self.native), late)
+        if self.after:
+            _tidy(host, self.after)
         return DONE
 
     def verify(self, host: Host) -> None:
-        """The driver link says what was asked."""
-        expect(host, self.address, self.driver)
+        """The driver link says what was asked; with `native` any answer but the driver before is one."""
+        if self.native:
+            if driver_of(host, self.address) == self.was:
+                expect(host, self.address, None)
+        else:
+            expect(host, self.address, self.driver)
+        if self.shown is not None:
+            self.shown["driver"] = driver_of(host, self.address)
+
+    def done(self, host: Host) -> Record:
+        """The driver that the kernel has picked."""
+        return {"driver": driver_of(host, self.address)} if self.native else {}
 
     @classmethod
     def undo_preview(cls, host: Host, record: Record) -> str:
         """The writes of the way back."""
-        now = driver_of(host, record["address"])
-        return "".join(f"/{path} <- {text}\n" for path, text in _steps(record["address"], record["was"], now))
+        return _shown(_way_back(host, record))
 
     @classmethod
     def can_undo(cls, host: Host, record: Record) -> None:
-        """The same boot and the same device there; another driver than vdesk gave means somebody else moved it."""
+        """The same boot and the same device there, in no running VM; another driver means somebody else moved it."""
         if record["boot"] != boot_id(host):
             return
         found = identity(host, record["address"])
@@ -100,6 +132,8 @@ class BindDriver(Change):
         now = driver_of(host, record["address"])
         if now not in (record["driver"], record["was"], None):
             raise changed_since(record["address"], f"its driver is {now} now")
+        if now == VFIO and now != record["was"]:
+            _refuse_running(host, record["address"])
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
@@ -107,12 +141,13 @@ class BindDriver(Change):
         address = record["address"]
         if record["boot"] != boot_id(host) or not host.exists(f"{DEVICES}/{address}"):
             return
+        if not host.kernel.settled(address):
+            progress(f"{address} goes back to {record['was'] or 'no driver'} by itself, as soon as the kernel lets go")
+            return
         if driver_of(host, address) != record["was"]:
-            move(host, address, record["was"])
-        path = f"{DEVICES}/{address}/driver_override"
-        if _override(host, address) != record["override"]:
-            before = record["override"]
-            host.kernel.restore(path, before if before is None or _named(before) or not host.is_live else "\n")
+            back = _way_back(host, record)
+            carry_out(host, address, back, back[2:])
+        _tidy(host, record)
         expect(host, address, record["was"])
 
 
@@ -125,45 +160,60 @@ def identity(host: Host, address: str) -> str:
     return f"{parts[0]}:{parts[1]} {parts[2]}:{parts[3]}" if parts[0] else ""
 
 
-def _steps(address: str, driver: str | None, was: str | None) -> list[tuple[str, str]]:
+def steps(address: str, driver: str | None, now: str | None, leave: str = "", native: bool = False) -> Steps:
+    """The writes that bring a function from the driver `now` to `driver`, path and text. A host driver is named in the
+    override too, and cleared after: a vfio-pci that was loaded with ids= would take the function back otherwise."""
     folder = f"{DEVICES}/{address}"
-    steps = [(f"{folder}/driver_override", driver or "none")]
-    if was:
-        steps.append((f"{folder}/driver/unbind", address))
-    if driver:
-        steps.append((PROBE, address))
-    if driver != "vfio-pci":
-        steps.append((f"{folder}/driver_override", "(cleared)"))
-    return steps
+    found = [(f"{folder}/driver_override", "\n" if native else f"{driver or 'none'}\n")]
+    if now:
+        found.append((f"{folder}/driver/unbind", address))
+    if driver or native:
+        found.append((PROBE, address))
+    if driver != VFIO and not (native and not leave):
+        found.append((f"{folder}/driver_override", f"{leave}\n"))
+    return found
 
 
-def move(host: Host, address: str, driver: str | None) -> None:
-    """Bind `address` to `driver`. A host driver is named in the override too, and cleared after: a vfio-pci that was
-    loaded with ids= would take the function back otherwise."""
-    folder = f"{DEVICES}/{address}"
+def _way_back(host: Host, record: Record) -> Steps:
+    address = record["address"]
+    return steps(address, record["was"], driver_of(host, address), _named(record["override"]))
+
+
+def _tidy(host: Host, record: Record) -> None:
+    """The override as it was; on a captured machine every file and link that the move has touched."""
+    path, before = f"{DEVICES}/{record['address']}/driver_override", record["override"]
+    if host.sysfs_read(path) != before:
+        host.kernel.restore(path, before if _named(before) or not host.is_live else "\n")
+    host.kernel.give_back(record["address"], record.get("model", {}))
+
+
+def _shown(found: Steps) -> str:
+    return "".join(f"/{path} <- {text.strip() or '(cleared)'}\n" for path, text in found)
+
+
+def carry_out(host: Host, address: str, found: Steps, late: Steps) -> None:
+    """Do the writes of `steps`; `late` follow by themselves when the unbind returns after its time limit."""
     was = driver_of(host, address)
-    host.sysfs_write(f"{folder}/driver_override", f"{driver or 'none'}\n")
-    if was:
+    for path, text in found:
+        if not path.endswith("/unbind"):
+            host.sysfs_write(path, text, PROBE_SECONDS if path == PROBE else UNBIND_SECONDS)
+            continue
         try:
-            host.sysfs_write(f"{folder}/driver/unbind", address, UNBIND_SECONDS)
+            host.sysfs_write(path, text, UNBIND_SECONDS, late)
         except Absent:
             if driver_of(host, address):
                 raise
         except TimedOut as error:
-            raise _held(address, was, error) from error
-    if driver:
-        host.sysfs_write(PROBE, address, UNBIND_SECONDS)
-    if driver != "vfio-pci":
-        host.sysfs_write(f"{folder}/driver_override", "\n")
+            raise _held(address, was or "", error) from error
 
 
 def expect(host: Host, address: str, driver: str | None) -> None:
     """Raise when the function's driver is another one."""
     now = driver_of(host, address)
-    if now == driver:
-        return
     if not host.exists(f"{DEVICES}/{address}"):
         raise _gone(address)
+    if now == driver:
+        return
     raise VdeskError(
         problem(
             "driver.not-bound",
@@ -190,46 +240,24 @@ def _held(address: str, driver: str, error: TimedOut) -> VdeskError:
         problem(
             "driver.held",
             f"{driver} did not let go of {address} within {UNBIND_SECONDS:.0f} s",
-            error.cause,
-            f"close what uses the device (vdesk gpu list, fuser -v /dev/snd/* /dev/dri/*), then: vdesk bind {address}",
+            f"{error.cause}; it goes back to its driver by itself when that returns",
+            f"close what uses the device: vdesk gpu list, fuser -v /dev/snd/* /dev/dri/*; then bind {address} again",
         )
     )
 
 
-class SysfsWrite(Change):
-    """Write one attribute and read it back."""
+def _refuse_running(host: Host, address: str) -> None:
+    from vdesk.host.holders import holding
+    from vdesk.host.pci import read_device
 
-    kind = "sysfs"
-
-    def __init__(self, path: str, text: str, summary: str, readable: bool = True) -> None:
-        self.path, self.text, self.readable = path, text, readable
-        self.target, self.summary = "/" + path, summary
-
-    def preview(self, host: Host) -> str:
-        """old -> new."""
-        return f"{host.value(self.path) or '(empty)'} -> {self.text}\n"
-
-    def record(self, host: Host) -> Record:
-        """The value before, and the boot that it belongs to."""
-        before = host.read(self.path) if self.readable else None
-        return {"path": self.path, "before": before, "after": self.text, "boot": boot_id(host)}
-
-    def apply(self, host: Host, progress: Progress) -> bool:
-        """Write."""
-        host.sysfs_write(self.path, f"{self.text}\n")
-        return DONE
-
-    def verify(self, host: Host) -> None:
-        """Read back."""
-        if self.readable and host.value(self.path) != self.text:
-            raise HostError(
-                self.target, f"it reads {host.value(self.path)!r}", f"{self.target} did not take {self.text!r}"
+    place = find_address(address)
+    device = read_device(host, place) if place else None
+    for holder in holding(host, [device]).holders if device else ():
+        raise Refused(
+            problem(
+                "rule.in-use",
+                f"{address} is in a running virtual machine",
+                f"{holder.command} (pid {holder.pid}) has {holder.node} open; taking the device back would hang",
+                "shut the virtual machine down first: vdesk list",
             )
-
-    @classmethod
-    def revert(cls, host: Host, record: Record, progress: Progress) -> None:
-        """The value before, within the same boot."""
-        if record["before"] is None or record["boot"] != boot_id(host) or not host.exists(record["path"]):
-            return
-        if host.read(record["path"]) != record["before"]:
-            host.kernel.restore(record["path"], record["before"])
+        )

@@ -15,6 +15,19 @@ HOST_DISPLAY, ROOT_DISK, HOST_NETWORK = "host-display", "root-disk", "host-netwo
 LAST_INPUT, IN_USE = "last-input", "in-use"
 # `bind` stops these before and starts them on the way back (a process's comm is cut to 15 signs).
 SERVICES = ("nvidia-persiste", "nvidia-powerd")
+DESKTOPS = (
+    "gnome-shell",
+    "kwin_",
+    "Xorg",
+    "X",
+    "Xwayland",
+    "sway",
+    "Hyprland",
+    "cosmic-comp",
+    "weston",
+    "mutter",
+    "cinnamon",
+)
 SOUND_SERVERS = ("pipewire", "wireplumber", "pulseaudio")
 
 
@@ -69,7 +82,7 @@ def held(host: Host, devices: Iterable[Device]) -> list[Claim]:
     devices = list(devices)
     found = []
     for device in devices:
-        count = virtual_functions(host, device)
+        count = 0 if device.is_vfio else virtual_functions(host, device)
         if count:
             path = f"/{device.path}/sriov_numvfs"
             reason, remedy = f"it has {count} virtual functions in use", f"take them away first: echo 0 > {path}"
@@ -78,14 +91,33 @@ def held(host: Host, devices: Iterable[Device]) -> list[Claim]:
         if holder.command not in SERVICES:
             who = f"{holder.command} (pid {holder.pid}, user {holder.user}) has {holder.node} open"
             found.append(Claim(IN_USE, holder.address, who, _let_go(holder.command, holder.pid), holder.evidence))
-    return found
+    return found or _held_module(host, devices)
+
+
+def _held_module(host: Host, devices: Sequence[Device]) -> list[Claim]:
+    """`in-use` of NVIDIA cards whose modules nobody seems to hold, and which are in use all the same."""
+    from vdesk.host.holders import foreign_uses, nvidia_modules, other_nvidia
+
+    cards = [device for device in devices if device.driver == "nvidia"]
+    if not cards or other_nvidia(host, [device.address for device in cards]):
+        return []
+    for module in nvidia_modules(host):
+        uses = foreign_uses(host, module) if module != "nvidia" else 0  # that one's services are stopped before
+        if uses:
+            path = f"/sys/module/{module}/refcnt"
+            reason = f"the module {module} is in use ({uses}), by a text console or a program that cannot be seen"
+            remedy = "run vdesk as root to see programs; move the text console to the other card"
+            return [Claim(IN_USE, cards[0].address, reason, remedy, f"{path}: {uses} beside its modules")]
+    return []
 
 
 def _let_go(command: str, pid: int) -> str:
     if command.startswith("qemu-"):
         return "shut the virtual machine down first: vdesk list"
     if command.startswith(SOUND_SERVERS):
-        return f"a sound server lets go by itself when its card goes: --force {IN_USE}, or stop it before: kill {pid}"
+        return f"a sound server mostly lets go by itself when its card goes; or stop it before: kill {pid}"
+    if command.startswith(DESKTOPS):
+        return "log out of the desktop session that uses this card, or keep that session off the card, then try again"
     return f"end it, or make it use another card: kill {pid}"
 
 

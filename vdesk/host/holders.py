@@ -14,6 +14,7 @@ from vdesk.host.storage import functions_of
 from vdesk.model.address import Address
 from vdesk.model.errors import Denied, HostError
 
+NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
 NVIDIA_SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
 # class in sysfs -> the folder of its nodes
 NODES = (
@@ -65,15 +66,19 @@ def nodes(host: Host, devices: Iterable[Device]) -> dict[str, Address]:
     found: dict[str, Address] = {}
     if any(not device.is_vfio for device in taken.values()):
         found = _by_class(host, taken)
+    whole = not other_nvidia(host, taken)
     for device in taken.values():
-        for node in _vfio(host, device) if device.is_vfio else _nvidia(host, device):
+        for node in _vfio(host, device) if device.is_vfio else _nvidia(host, device, whole):
             found[node] = device.address
     return found
 
 
 def virtual_functions(host: Host, device: Device) -> int:
     """How many virtual functions the function has made (Documentation/PCI/pci-iov-howto.rst)."""
-    text = host.value(f"{device.path}/sriov_numvfs")
+    try:
+        text = (host.sysfs_read(f"{device.path}/sriov_numvfs") or "").strip()
+    except HostError:
+        return 0
     return int(text) if text.isdigit() else 0
 
 
@@ -105,22 +110,34 @@ def _vfio(host: Host, device: Device) -> list[str]:
     return found + [f"/dev/vfio/devices/{name}" for name in _names(host, f"{device.path}/vfio-dev")]
 
 
-def _nvidia(host: Host, device: Device) -> list[str]:
-    """The card's own node, and those of the whole driver; all cards' nodes where the driver does not tell which."""
+def other_nvidia(host: Host, taken: Iterable[Address]) -> bool:
+    """Whether the nvidia driver has cards besides those of `taken`: its modules then stay."""
+    gone = {str(address) for address in taken}
+    return any(name.count(":") == 2 and name not in gone for name in _names(host, "sys/bus/pci/drivers/nvidia"))
+
+
+def nvidia_modules(host: Host) -> tuple[str, ...]:
+    """The NVIDIA modules that are loaded, in the order to unload them."""
+    return tuple(name for name in NVIDIA_MODULES if host.exists(f"sys/module/{name}"))
+
+
+def foreign_uses(host: Host, module: str) -> int:
+    """How often a module is used by others than modules (Documentation/ABI/testing/sysfs-module); 0 where not told."""
+    count = host.value(f"sys/module/{module}/refcnt")
+    used = int(count) if count.isdigit() else 0
+    return max(0, used - len(_names(host, f"sys/module/{module}/holders")))
+
+
+def _nvidia(host: Host, device: Device, whole: bool) -> list[str]:
+    """The card's own node, and with `whole` those of the driver; all cards' nodes where it does not tell which."""
     if device.driver != "nvidia":
         return []
     minor = ""
     for line in _lines(host, f"proc/driver/nvidia/gpus/{device.address}/information"):
         if line.startswith("Device Minor:"):
             minor = line.partition(":")[2].strip()
-    shared = [f"/dev/{name}" for name in NVIDIA_SHARED] if _only_nvidia(host, device) else []
+    shared = [f"/dev/{name}" for name in NVIDIA_SHARED] if whole else []
     return shared + ([f"/dev/nvidia{minor}"] if minor else [f"/dev/nvidia{number}" for number in range(16)])
-
-
-def _only_nvidia(host: Host, device: Device) -> bool:
-    """Whether the driver has no other card: then whoever uses the driver uses this one."""
-    cards = [name for name in _names(host, "sys/bus/pci/drivers/nvidia") if name.count(":") == 2]
-    return cards in ([], [str(device.address)])
 
 
 def _process(host: Host, pid: str, wanted: dict[str, Address]) -> list[Holder]:

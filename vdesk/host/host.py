@@ -13,6 +13,7 @@ from vdesk.host.tree import FILE_LIMIT, Stat, Tree
 from vdesk.model.errors import Absent, Busy, Denied, HostError, Untrusted, WrongUsage, problem
 
 TEXT_LIMIT = 4 << 20
+Late = Sequence[tuple[str, str]]
 COMMAND_SECONDS = 60.0
 
 
@@ -159,11 +160,20 @@ class Host:
                 self._kernel = KernelModel(self.tree)
         return self._kernel
 
-    def sysfs_write(self, path: str, text: str, seconds: float = 10.0) -> None:
-        """Write a sysfs attribute as the kernel wants it, in one write; TimedOut when the kernel does not return."""
+    def sysfs_write(self, path: str, text: str, seconds: float = 10.0, late: Late = ()) -> None:
+        """Write a sysfs attribute as the kernel wants it, in one write; TimedOut when the kernel does not return.
+
+        `late` are the writes (path, text) that follow by themselves when the kernel returns after that all the same."""
         if self.trace:
             self.trace(f"write {text.strip()!r} to /{path}")
-        self.kernel.write(path, text, seconds)
+        self.kernel.write(path, text, seconds, late)
+
+    def sysfs_read(self, path: str, seconds: float = 10.0) -> str | None:
+        """An attribute whose reading takes the device's lock (driver_override, sriov_numvfs), None when it is absent;
+        TimedOut when the kernel does not return, as while an unbind of the device hangs."""
+        if self.trace:
+            self.trace(f"read /{path}")
+        return self.kernel.read(path, seconds)
 
     # --- commands
     def which(self, program: str) -> str | None:
@@ -187,11 +197,26 @@ class Host:
 
 
 class SysfsWriter:
-    """Takes writes to sysfs attributes."""
+    """Takes writes to sysfs attributes, and reads those that wait for the device's lock."""
 
-    def write(self, path: str, text: str, seconds: float) -> None:
+    def write(self, path: str, text: str, seconds: float, late: Late = ()) -> None:
         """Write; raises HostError as the kernel answers, TimedOut when it does not."""
         raise NotImplementedError
+
+    def read(self, path: str, seconds: float) -> str | None:
+        """The content, None when there is no such attribute; raises as `write` does."""
+        raise NotImplementedError
+
+    def settled(self, address: str) -> bool:
+        """Whether every write to the device has returned; waits until each has had its time."""
+        return True
+
+    def snapshot(self, address: str, driver: str | None) -> dict[str, Any]:
+        """What `give_back` needs to leave no trace of a move to `driver`; the kernel itself leaves none."""
+        return {}
+
+    def give_back(self, address: str, before: dict[str, Any]) -> None:
+        """Take away what the moves since `snapshot` have left."""
 
     def restore(self, path: str, before: str | None) -> None:
         """Give an attribute the content it had; None where it could not be read before."""

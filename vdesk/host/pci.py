@@ -30,7 +30,6 @@ class Device:
     boot_vga: bool
     reset: tuple[str, ...]
     header: int
-    override: str
     numa_node: int
     name: str = ""
     class_name: str = ""
@@ -118,7 +117,6 @@ def read_device(host: Host, address: Address, book: Names | None = None) -> Devi
         host.value(f"{folder}/boot_vga") == "1",
         tuple(host.value(f"{folder}/reset_method").split()),
         _header(host, folder, pci_class),
-        _override(host.value(f"{folder}/driver_override")),
         _number(host.value(f"{folder}/numa_node"), -1),
         book.device(vendor, device) if book else "",
         book.class_name(pci_class) if book else "",
@@ -151,10 +149,6 @@ def _number(text: str, default: int) -> int:
         return int(text)
     except ValueError:
         return default
-
-
-def _override(text: str) -> str:
-    return "" if text == "(null)" else text
 
 
 def _header(host: Host, folder: str, pci_class: str) -> int:
