@@ -42,7 +42,10 @@ class Writer:
 
     def line(self, text: Text | str = "") -> None:
         """One paragraph, wrapped on a terminal only."""
-        self.console.print(text, soft_wrap=not self.terminal, overflow="fold")
+        whole = text if isinstance(text, Text) else Text(text)
+        for part in whole.wrap(self.console, self.width, overflow="fold") or [Text()]:
+            part.rstrip()
+            self.console.print(part, soft_wrap=True)
 
     def say(self, label: str, text: str, style: str = "", indent: int = 0, body: str = "") -> None:
         """`label` in its own column, then the text with a hanging indent."""
