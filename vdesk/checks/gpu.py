@@ -121,7 +121,7 @@ def present(machine: Machine) -> Finding:
             WARN,
             f"there is one graphics card: {listed}",
             cause="while a virtual machine has it, this machine shows nothing",
-            remedy="put a second card in, or enable the integrated graphics in the firmware setup",
+            remedy=gpu_group.SECOND_CARD,
             evidence=f"{evidence}: {cards[0].address}",
         )
     seen = ", ".join(str(card.address) for card in cards)
@@ -151,13 +151,13 @@ def host_display(cards: Cards, device: Device) -> Finding:
         title = "the desktop is not on it: it is free for a virtual machine"
         evidence = f"/{device.path}/driver: {device.driver}" if device.is_vfio else f"/{CLASS}, /{device.path}/boot_vga"
         return finding(name, OK, title, evidence=evidence, device=address)
-    if len(able) == 1:
+    if len(able) == 1 and (cards.asked or len(machine.gpus) == 1):
         return finding(
             name,
             WARN,
             "it is the only card that can show the desktop",
             cause=f"{shown.reason}; while a virtual machine has it, this machine shows nothing",
-            remedy="put a second card in, or enable the integrated graphics in the firmware setup",
+            remedy=gpu_group.SECOND_CARD,
             evidence=shown.evidence,
             device=address,
         )

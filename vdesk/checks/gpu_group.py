@@ -15,6 +15,7 @@ OTHER_PLACE = (
     'put the card into another slot, best one at the processor, or enable "ACS" in the firmware setup;'
     " see what is together with: vdesk groups"
 )
+SECOND_CARD = "put a second card in, or enable the integrated graphics in the firmware setup"
 KEEPS = (claims.HOST_DISPLAY, claims.ROOT_DISK, claims.HOST_NETWORK)
 UNSTEADY = {"amdgpu": "amdgpu has a long record of crashes when a card is taken from it or given back"}
 
@@ -88,6 +89,8 @@ def _blocked(machine: Machine, device: Device, found: Group, evidence: str, leve
     names = ", ".join(str(each.address) for each in found.blockers)
     own = len(found.blockers) == 1 and found.blockers[0].address == device.address
     remedy = reasons[device.address].remedy if own and device.address in reasons else OTHER_PLACE
+    if own and len(machine.gpus) == 1 and device.is_gpu:
+        remedy = SECOND_CARD
     return finding(
         "gpu.group",
         level,

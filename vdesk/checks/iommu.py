@@ -67,7 +67,7 @@ def kernel(machine: Machine) -> Finding:
     iommu, name = machine.iommu, "kernel.iommu"
     if iommu.is_on:
         return finding(name, OK, f"the IOMMU is on: {_count(iommu.groups, 'group')}", evidence=iommu.evidence)
-    if iommu.name == NOT_KNOWN or iommu.table is None:
+    if iommu.name == NOT_KNOWN or iommu.table is None or iommu.groups is None:
         return finding(
             name,
             UNKNOWN,
