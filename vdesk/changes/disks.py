@@ -1,0 +1,171 @@
+"""CreateDisk, RemoveDisk: image files of virtual machines. An existing file is never written to."""
+
+from __future__ import annotations
+
+from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record
+from vdesk.changes.commands import run_checked
+from vdesk.host import Host
+from vdesk.model.errors import Absent, HostError, Refused, problem
+
+MODE = 0o600
+SECONDS = 1800.0
+QCOW2 = "preallocation=metadata,lazy_refcounts=on"
+
+
+def shown(size: int) -> str:
+    """The size in GiB, or MiB below one."""
+    return f"{size / (1 << 30):g} GiB" if size >= 1 << 30 else f"{size / (1 << 20):g} MiB"
+
+
+class CreateDisk(Change):
+    """A new image file, 0600 root: libvirt gives it to QEMU's user while that runs. Raw: all blocks taken now."""
+
+    kind = "disk"
+
+    def __init__(self, path: str, size: int, format: str) -> None:
+        self.path, self.size, self.format = path, size, format
+        self.target, self.summary = "/" + path, f"make the disk /{path}: {shown(size)}, {format}"
+
+    def check(self, host: Host) -> None:
+        """No file is there, and there is room."""
+        if host.exists(self.path) or host.link(self.path) is not None:
+            raise disk_exists("/" + self.path)
+        check_space(host, self.path, self.size, self.format)
+
+    def record(self, host: Host) -> Record:
+        """The file that will be made, and since when; what it is after that is added by done()."""
+        import time
+
+        return {"path": self.path, "since": time.time_ns()}
+
+    def apply(self, host: Host, progress: Progress) -> bool:
+        """Make it; a captured machine gets no disk."""
+        if not host.is_live:
+            return SKIPPED
+        if not host.create(self.path, b"", MODE):
+            raise disk_exists("/" + self.path)
+        if self.format == "raw":
+            return run_checked(host, ["fallocate", "-l", str(self.size), "/" + self.path], SECONDS, progress)
+        argv = ["qemu-img", "create", "-q", "-f", self.format, "-o", QCOW2, "/" + self.path, str(self.size)]
+        return run_checked(host, argv, SECONDS, progress)
+
+    def verify(self, host: Host) -> None:
+        """The file is there with what it was made for."""
+        found = host.stat(self.path)
+        if found.kind != "file" or (self.format == "raw" and found.size != self.size):
+            raise HostError(self.target, f"it has {found.size} bytes", f"{self.target} is not as it was asked for")
+
+    def done(self, host: Host) -> Record:
+        """Size and time of the last write: undo sees by them whether somebody used the disk."""
+        found = host.stat(self.path)
+        return {"size": found.size, "mtime": found.mtime_ns}
+
+    @classmethod
+    def can_undo(cls, host: Host, record: Record) -> None:
+        """Nothing was written to it since; after a crash in the making: it is newer than the intent, and 0600."""
+        if not host.exists(record["path"]):
+            return
+        found = host.stat(record["path"], follow=False)
+        ours = found.kind == "file" and found.mode == MODE and found.mtime_ns >= record["since"]
+        if "mtime" in record:
+            ours = (found.size, found.mtime_ns) == (record["size"], record["mtime"])
+        if not ours:
+            raise Refused(
+                problem(
+                    "undo.disk-used",
+                    f"/{record['path']} was written to since vdesk made it, so it stays",
+                    "a guest may have been installed on it",
+                    f"remove it by hand when nobody needs it: sudo rm /{record['path']}",
+                )
+            )
+
+    @classmethod
+    def revert(cls, host: Host, record: Record, progress: Progress) -> None:
+        """Remove it."""
+        try:
+            host.remove(record["path"])
+        except Absent:
+            return
+
+
+class RemoveDisk(Change):
+    """Remove the image file of a deleted machine. This cannot be taken back, and the plan says so before."""
+
+    kind = "disk-removal"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.target, self.summary = "/" + path, f"remove /{path} and all that is on it"
+
+    def check(self, host: Host) -> None:
+        """It is a regular file: never a device, a folder or what a link leads to."""
+        if host.stat(self.path, follow=False).kind != "file":
+            raise HostError(self.target, "it is not a regular file", f"{self.target} is not removed")
+
+    def record(self, host: Host) -> Record:
+        """Its name."""
+        return {"path": self.path}
+
+    def apply(self, host: Host, progress: Progress) -> bool:
+        """Remove it."""
+        host.remove(self.path)
+        return DONE
+
+    @classmethod
+    def can_undo(cls, host: Host, record: Record) -> None:
+        """Only where it was not removed yet."""
+        if not host.exists(record["path"]):
+            raise Refused(
+                problem(
+                    "undo.disk-removed",
+                    f"/{record['path']} was removed and cannot be brought back",
+                    "vdesk keeps no copy of a disk",
+                    "take it from your backup",
+                )
+            )
+
+    @classmethod
+    def revert(cls, host: Host, record: Record, progress: Progress) -> None:
+        """Nothing: it is there."""
+
+
+def disk_exists(path: str) -> Refused:
+    """The refusal to write over a file."""
+    return Refused(
+        problem(
+            "vm.disk-exists",
+            f"{path} exists already",
+            "vdesk never writes over a disk",
+            f"use it as it is with --disk {path}, or choose another name",
+        )
+    )
+
+
+def check_space(host: Host, path: str, size: int, format: str) -> None:
+    """Refused when a preallocated disk does not fit; a captured machine's largest disk is the limit there."""
+    folder = path.rpartition("/")[0]
+    while folder and not host.exists(folder):
+        folder = folder.rpartition("/")[0]
+    free = host.free_bytes(folder) if host.is_live else _largest_disk(host)
+    if format == "raw" and free is not None and size > free:
+        raise Refused(
+            problem(
+                "vm.space",
+                f"/{folder} has no room for a disk of {shown(size)}: {shown(free)} are free",
+                "a raw disk takes all of its size at once",
+                "choose a smaller --disk, or --disk-format qcow2, which grows as it is filled",
+            )
+        )
+
+
+def _largest_disk(host: Host) -> int | None:
+    """The size in bytes of the captured machine's largest disk (sys/block/*/size counts 512 bytes)."""
+    sizes = [host.value(f"sys/block/{name}/size") for name in _names(host, "sys/block")]
+    return max((int(each) * 512 for each in sizes if each.isdigit() and each != "0"), default=None)
+
+
+def _names(host: Host, path: str) -> list[str]:
+    try:
+        return host.list(path)
+    except HostError:
+        return []

@@ -1,0 +1,180 @@
+"""`vdesk create` and the life of a virtual machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from vdesk.cli.options import Settings, changing, command, settings_of
+from vdesk.model.report import Report
+
+CONNECT = click.option("--connect", metavar="URI", help="libvirt's address; qemu:///system unless given.")
+
+
+@command("create")
+@click.argument("name")
+@click.option("--iso", metavar="FILE", required=True, help="The installation disc.")
+@click.option("--os", type=click.Choice(["win10", "win11", "linux"]), help="The guest; else the disc tells.")
+@click.option(
+    "--gpu", metavar="ADDR|auto|none", default="auto", help="The card; auto is the one that the desktop does not use."
+)
+@click.option("--device", "devices", metavar="ADDR", multiple=True, help="Another PCI device.")
+@click.option("--usb", metavar="VID:PID", multiple=True, help="A USB device by its ids.")
+@click.option("--cpus", metavar="N", type=int, help="vCPUs; else the physical cores but two.")
+@click.option("--memory", metavar="SIZE", help="For example 16GiB; else half of the host's, 4 to 16 GiB.")
+@click.option("--disk", metavar="SIZE|PATH|/dev/VG/LV", help="A new disk's size, or an existing one; else 64GiB.")
+@click.option("--disk-format", type=click.Choice(["raw", "qcow2"]), help="Of a new disk; raw unless given.")
+@click.option(
+    "--virtio-iso", metavar="FILE", help="The disc with the VirtIO drivers for Windows; else it is looked for."
+)
+@click.option("--machine", type=click.Choice(["q35", "i440fx"]), default="q35", help="The chipset.")
+@click.option("--network", metavar="NAME", default="default", help="A network of libvirt's.")
+@click.option("--tpm/--no-tpm", default=None, help="A TPM 2.0; Windows 11 gets one.")
+@click.option(
+    "--secure-boot/--no-secure-boot", default=None, help="Secure Boot with enrolled keys; Windows 11 gets it."
+)
+@click.option("--rom", metavar="FILE", help="The card's ROM from a file.")
+@click.option("--pin", is_flag=True, help="Each vCPU on a CPU of its own, whole cores, two left to the host.")
+@click.option("--hugepages", is_flag=True, help="Memory in huge pages.")
+@click.option("--looking-glass", metavar="WxH", help="Shared memory for Looking Glass at this resolution.")
+@click.option("--evdev", is_flag=True, help="Share every keyboard and mouse; both Ctrl keys switch.")
+@click.option("--unattended", metavar="FILE", help="A finished autounattend.xml, put on a disc of its own.")
+@click.option("--force", metavar="RULE", multiple=True, help="Override exactly this safety rule.")
+@click.option("--print-xml", is_flag=True, help="Print the definition and change nothing.")
+@click.option("--start", "start_it", is_flag=True, help="Start the machine, too.")
+@CONNECT
+@click.pass_context
+def create(ctx: click.Context, /, print_xml: bool, start_it: bool, connect: str | None, **words: Any) -> Report | int:
+    """Define a virtual machine with the graphics card in it: make its disk, define it, start nothing unless asked.
+
+    Sizes are a number and a unit: M, G, T or MiB, GiB, TiB (powers of two)."""
+    from vdesk.model.address import parse_address
+    from vdesk.vm.spec import Request
+
+    words["devices"] = tuple(parse_address(text) for text in words["devices"])
+    request = Request(**words)
+    settings = settings_of(ctx)
+    if print_xml:
+        return _print_xml(settings, request, connect)
+    from vdesk.plans import vm as plans
+
+    dry = bool(settings.given.get("dry_run"))
+    choose = None if settings.json else _chooser(settings)
+    report = changing(ctx, lambda host: plans.create(host, request, connect, choose, dry_run=dry))
+    if start_it and not report.exit_code and not dry:
+        return _then_start(settings, request.name, connect, report)
+    return report
+
+
+def _print_xml(settings: Settings, request: Any, uri: str | None) -> Report | int:
+    """The definition alone on stdout; what there is to say goes to stderr. Nothing is asked, nothing is changed."""
+    from vdesk.plans import vm as plans
+
+    plan = plans.create(settings.host(), request, uri, None, dry_run=True)
+    if settings.json:
+        return Report("create", data=plan.data)
+    for note in plan.intro:
+        click.echo(note, err=True)
+    click.echo(plan.data["xml"], nl=False)
+    return 0
+
+
+def _chooser(settings: Settings) -> Any:
+    """Asks on a terminal which of several things is meant; None without one, or where --yes forbids to ask."""
+    if not settings.terminal or settings.given.get("yes"):
+        return None
+
+    def choose(question: str, answers: Sequence[tuple[str, str]]) -> str | None:
+        for answer, about in answers:
+            click.echo(f"  {answer}  {about}", err=True)
+        picked = click.prompt(question, type=click.Choice([*(answer for answer, _ in answers), "none"]), err=True)
+        return str(picked)
+
+    return choose
+
+
+def _then_start(settings: Settings, name: str, uri: str | None, created: Report) -> Report:
+    """Start what was just created; one report of both."""
+    from vdesk.changes.actions import act
+    from vdesk.plans import vm_life as life
+
+    host = settings.host()
+    started = act(life.start(host, life.open_libvirt(host, uri), name), host, settings.mode())
+    created.changes += started.changes
+    created.errors += started.errors
+    created.notes = [note for note in created.notes if "vdesk start" not in note] + started.notes
+    created.exit_code = started.exit_code
+    return created
+
+
+@command("list")
+@CONNECT
+@click.pass_context
+def list_(ctx: click.Context, connect: str | None) -> Report:
+    """The virtual machines: state, devices, and who has them."""
+    from vdesk.plans import vm_life as life
+
+    host = settings_of(ctx).host()
+    return Report("list", data={"machines": life.machines(host, life.open_libvirt(host, connect))})
+
+
+@command("show")
+@click.argument("name")
+@CONNECT
+@click.pass_context
+def show(ctx: click.Context, name: str, connect: str | None) -> Report:
+    """One virtual machine, in words."""
+    from vdesk.plans import vm_life as life
+
+    host = settings_of(ctx).host()
+    return Report("show", data=life.show(host, life.open_libvirt(host, connect), name))
+
+
+@command("start")
+@click.argument("name")
+@CONNECT
+@click.pass_context
+def start(ctx: click.Context, name: str, connect: str | None) -> Report:
+    """Start a virtual machine, its networks first.
+
+    The first start of an installation answers "Press any key to boot from CD" for 15 seconds."""
+    from vdesk.changes.actions import act
+    from vdesk.plans import vm_life as life
+
+    settings = settings_of(ctx)
+    host = settings.host()
+    return act(life.start(host, life.open_libvirt(host, connect), name), host, settings.mode())
+
+
+@command("stop")
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Take the power away; what the guest has not written is lost.")
+@click.option(
+    "--wait", metavar="SECONDS", type=click.IntRange(1, 3600), default=120, help="How long to wait; 120 unless given."
+)
+@CONNECT
+@click.pass_context
+def stop(ctx: click.Context, name: str, force: bool, wait: int, connect: str | None) -> Report:
+    """Shut a virtual machine down, as its power button does, and wait until it is off."""
+    from vdesk.changes.actions import act
+    from vdesk.plans import vm_life as life
+
+    settings = settings_of(ctx)
+    host = settings.host()
+    return act(
+        life.stop(life.open_libvirt(host, connect), name, force=force, seconds=float(wait)), host, settings.mode()
+    )
+
+
+@command("delete")
+@click.argument("name")
+@click.option("--disks", is_flag=True, help="Remove its image files too. This cannot be taken back.")
+@CONNECT
+@click.pass_context
+def delete(ctx: click.Context, name: str, disks: bool, connect: str | None) -> Report:
+    """Delete a virtual machine that vdesk made: its definition, NVRAM and TPM state."""
+    from vdesk.plans import vm_life as life
+
+    return changing(ctx, lambda host: life.delete(host, life.open_libvirt(host, connect), name, disks=disks))

@@ -1,0 +1,160 @@
+"""The processor: which CPUs share a core, a last-level cache, a NUMA node; which cores of a hybrid are the fast ones
+(Documentation/admin-guide/cputopology.rst, Documentation/ABI/stable/sysfs-devices-node)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vdesk.host.host import Host
+from vdesk.model.errors import HostError
+
+CPUS = "sys/devices/system/cpu"
+NODES = "sys/devices/system/node"
+CPUINFO = "proc/cpuinfo"
+MEMINFO = "proc/meminfo"
+VENDORS = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"}
+
+
+@dataclass(frozen=True)
+class Core:
+    """One physical core: its CPUs (SMT siblings), the first CPU of its last-level cache (-1 unknown), its NUMA node."""
+
+    cpus: tuple[int, ...]
+    package: int
+    cache: int
+    node: int
+    fast: bool = True
+
+
+@dataclass(frozen=True)
+class CpuTopology:
+    """The machine's cores in order of their first CPU; empty where unknown. `vendor`: intel, amd, other."""
+
+    cores: tuple[Core, ...]
+    vendor: str
+    flags: frozenset[str]
+
+    @property
+    def cpus(self) -> int:
+        """How many CPUs the kernel schedules on; 0 unknown."""
+        return sum(len(core.cpus) for core in self.cores)
+
+    @property
+    def fast(self) -> tuple[Core, ...]:
+        """The performance cores of a hybrid processor, else all of them."""
+        return tuple(core for core in self.cores if core.fast)
+
+    @property
+    def hybrid(self) -> bool:
+        """Whether there are two kinds of cores."""
+        return len(self.fast) != len(self.cores)
+
+    @property
+    def threads(self) -> int:
+        """Threads per (fast) core: 2 with SMT."""
+        return max((len(core.cpus) for core in self.fast), default=1)
+
+
+def parse_list(text: str) -> tuple[int, ...]:
+    """The numbers of a kernel CPU list such as `0-3,8`; nothing for what is no list."""
+    found: list[int] = []
+    for part in text.strip().split(","):
+        first, dash, last = part.partition("-")
+        if first.isdigit() and (not dash or last.isdigit()) and int(last or first) < 1 << 16:
+            found.extend(range(int(first), int(last or first) + 1))
+    return tuple(found)
+
+
+def format_list(numbers: tuple[int, ...]) -> str:
+    """A kernel CPU list of the numbers, ranges drawn together."""
+    parts: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(str(each) for each in part) for part in parts)
+
+
+def read_topology(host: Host) -> CpuTopology:
+    """The topology from sysfs, else from /proc/cpuinfo."""
+    info = _cpuinfo(host)
+    first = info[0] if info else {}
+    flags = frozenset(first.get("flags", "").split())
+    cores = _from_sysfs(host) or _from_cpuinfo(info)
+    return CpuTopology(tuple(cores), VENDORS.get(first.get("vendor_id", ""), "other"), flags)
+
+
+def _from_sysfs(host: Host) -> list[Core]:
+    online = parse_list(host.value(f"{CPUS}/online"))
+    fast = set(parse_list(host.value("sys/devices/cpu_core/cpus"))) or set(online)
+    nodes = _nodes(host)
+    cores: dict[tuple[int, ...], Core] = {}
+    for cpu in online:
+        folder = f"{CPUS}/cpu{cpu}"
+        siblings = parse_list(host.value(f"{folder}/topology/thread_siblings_list"))
+        if not siblings:
+            siblings = parse_list(host.value(f"{folder}/topology/core_cpus_list"))
+        cpus = tuple(each for each in siblings if each in online)
+        if cpu not in cpus:
+            return []
+        package = host.value(f"{folder}/topology/physical_package_id", "0")
+        shared = parse_list(host.value(f"{folder}/cache/index3/shared_cpu_list"))
+        number = int(package) if package.isdigit() else 0
+        cores.setdefault(cpus, Core(cpus, number, min(shared, default=-1), nodes.get(cpu, 0), cpus[0] in fast))
+    return sorted(cores.values(), key=lambda core: core.cpus)
+
+
+def _nodes(host: Host) -> dict[int, int]:
+    found = {}
+    for name in host.list(NODES):
+        if name.startswith("node") and name[4:].isdigit():
+            for cpu in parse_list(host.value(f"{NODES}/{name}/cpulist")):
+                found[cpu] = int(name[4:])
+    return found
+
+
+def _text(host: Host, path: str) -> str:
+    try:
+        return host.read(path)
+    except HostError:
+        return ""
+
+
+def _cpuinfo(host: Host) -> list[dict[str, str]]:
+    blocks = []
+    for block in _text(host, CPUINFO).split("\n\n"):
+        pairs = (line.partition(":") for line in block.splitlines())
+        found = {name.strip(): value.strip() for name, _, value in pairs}
+        if "processor" in found:
+            blocks.append(found)
+    return blocks
+
+
+def _from_cpuinfo(info: list[dict[str, str]]) -> list[Core]:
+    cores: dict[tuple[str, str], list[int]] = {}
+    for block in info:
+        if block["processor"].isdigit():
+            place = (block.get("physical id", "0"), block.get("core id", block["processor"]))
+            cores.setdefault(place, []).append(int(block["processor"]))
+    ordered = sorted(cores.items(), key=lambda item: item[1])
+    return [Core(tuple(cpus), int(place[0]) if place[0].isdigit() else 0, -1, 0) for place, cpus in ordered]
+
+
+def memory(host: Host) -> int | None:
+    """The machine's memory in bytes as the kernel counts it (MemTotal), None when unknown."""
+    return _meminfo(host, "MemTotal")
+
+
+def huge_page(host: Host) -> int:
+    """The default size of a huge page in bytes; 2 MiB where the kernel does not say."""
+    return _meminfo(host, "Hugepagesize") or 2 << 20
+
+
+def _meminfo(host: Host, name: str) -> int | None:
+    for line in _text(host, MEMINFO).splitlines():
+        key, _, value = line.partition(":")
+        number = value.split()[:1]
+        if key == name and number and number[0].isdigit():
+            return int(number[0]) * 1024
+    return None

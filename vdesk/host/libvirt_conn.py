@@ -1,0 +1,271 @@
+"""libvirt: the only file that imports it, and only when a command needs it. Every call has a time limit: a hook of
+anybody can hold the daemon for as long as it likes. A call given up is not a call taken back: it stays queued there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from vdesk.host.host import Host
+from vdesk.model.errors import Refused, VdeskError, problem
+
+SYSTEM = "qemu:///system"
+SECONDS = 30.0
+ASK_SECONDS = 60.0
+"""Domain capabilities: libvirt probes QEMU the first time, seen to take 20 s."""
+STATES = {
+    0: "no state",
+    1: "running",
+    2: "blocked",
+    3: "paused",
+    4: "shutting down",
+    5: "shut off",
+    6: "crashed",
+    7: "suspended",
+}
+ENTER = 28  # linux/input-event-codes.h
+Result = TypeVar("Result")
+
+
+class Domain(NamedTuple):
+    """A virtual machine as libvirt lists it; `active` while it runs, `xml` its definition."""
+
+    name: str
+    uuid: str
+    state: str
+    active: bool
+    xml: str
+
+
+class LibvirtError(VdeskError):
+    """libvirt answered with an error."""
+
+
+def library() -> Any:
+    """The libvirt module, its habit of printing errors turned off; Refused when it is not installed."""
+    try:
+        import libvirt
+    except ImportError as error:
+        raise Refused(
+            problem(
+                "libvirt.missing",
+                "the Python module libvirt is not installed",
+                str(error),
+                "install it with: sudo apt install python3-libvirt (or: pip install libvirt-python)",
+            )
+        ) from error
+    libvirt.registerErrorHandler(_silent, None)
+    return libvirt
+
+
+def _silent(context: object, error: object) -> None:
+    """libvirt prints every error to stderr by itself; vdesk says it in its own words."""
+
+
+def limited(what: str, seconds: float, call: Callable[[], Result]) -> Result:
+    """The call's result; VdeskError when libvirt refuses, or does not answer within `seconds`."""
+    box: list[Result] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            box.append(call())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise LibvirtError(
+            problem(
+                "libvirt.timeout",
+                f"libvirt did not answer within {seconds:.0f} s: {what}",
+                "a libvirt hook is still running, or the daemon hangs; it may still do what was asked when it goes on",
+                "wait until the hook has ended (journalctl -u libvirtd -u virtqemud), then look with: vdesk list",
+            )
+        )
+    if failed:
+        raise _translated(what, failed[0])
+    return box[0]
+
+
+def _translated(what: str, error: BaseException) -> BaseException:
+    if type(error).__name__ != "libvirtError":
+        return error
+    text = str(error).removeprefix("internal error: ")
+    return LibvirtError(problem("libvirt.refused", f"libvirt refused: {what}", text, _remedy(text)))
+
+
+def _remedy(text: str) -> str:
+    for sign, remedy in (
+        ("is not active", "start the network with: sudo virsh net-start default"),
+        ("firmware", "install the UEFI firmware with: sudo apt install ovmf"),
+        ("swtpm", "install the TPM emulator with: sudo apt install swtpm swtpm-tools"),
+        ("Permission denied", "put the file into /var/lib/libvirt/images, which QEMU's user may read"),
+        ("in use by driver", "stop the machine that has the device: vdesk list"),
+        ("not viable", "give the whole group to vfio-pci first: vdesk groups, then vdesk bind"),
+        ("Hook script", "read what the hook said above, and look into /etc/libvirt/hooks"),
+    ):
+        if sign in text:
+            return remedy
+    return "look at the machine's log in /var/log/libvirt/qemu, and at: journalctl -u libvirtd -u virtqemud"
+
+
+class Libvirt:
+    """One connection. Machines are named by their names; what comes back is plain data."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._lib = library()
+        try:
+            self._conn = limited(f"connect to {uri}", SECONDS, lambda: self._lib.open(uri))
+        except VdeskError as error:
+            raise Refused(
+                problem(
+                    "libvirt.unreachable",
+                    f"libvirt does not answer at {uri}",
+                    error.problems[0].cause,
+                    "is the daemon there, and may you use it? sudo systemctl start libvirtd.socket (or virtqemud)",
+                )
+            ) from error
+
+    def _do(self, what: str, call: Callable[[], Result], seconds: float = SECONDS) -> Result:
+        return limited(what, seconds, call)
+
+    # --- what there is
+    @property
+    def mock(self) -> bool:
+        """Whether this is libvirt's test driver, which runs nothing."""
+        return self.uri.startswith("test:")
+
+    def version(self) -> tuple[int, ...]:
+        """libvirt's version at the other end."""
+        number: int = self._do("version", self._conn.getLibVersion)
+        return number // 1_000_000, number // 1000 % 1000, number % 1000
+
+    def capabilities(self) -> str:
+        """The host's capabilities (formatcaps)."""
+        return str(self._do("capabilities", self._conn.getCapabilities, ASK_SECONDS))
+
+    def domain_capabilities(self, machine: str, kind: str) -> str | None:
+        """What a guest can have here (formatdomaincaps); None where the driver does not know such a thing."""
+        try:
+            ask = lambda: self._conn.getDomainCapabilities(None, "x86_64", machine, kind, 0)  # noqa: E731
+            return str(self._do("domain capabilities", ask, ASK_SECONDS))
+        except LibvirtError:
+            return None
+
+    def domains(self) -> list[Domain]:
+        """Every machine, running or not, by name."""
+        return sorted(self._do("list the machines", lambda: [_plain(each) for each in self._conn.listAllDomains(0)]))
+
+    def find(self, name: str) -> Domain | None:
+        """The machine of that name, None without one."""
+        return self._do(f"look for {name}", lambda: self._find(name))
+
+    def _find(self, name: str) -> Domain | None:
+        found = self._lookup(name)
+        return None if found is None else _plain(found)
+
+    def _lookup(self, name: str) -> Any:
+        try:
+            return self._conn.lookupByName(name)
+        except self._lib.libvirtError as error:
+            if error.get_error_code() == self._lib.VIR_ERR_NO_DOMAIN:
+                return None
+            raise
+
+    # --- definitions
+    def define(self, xml: str) -> None:
+        """Define a machine; the XML is checked against libvirt's schema where the driver can."""
+        flags = 0 if self.mock else self._lib.VIR_DOMAIN_DEFINE_VALIDATE
+        self._do("define the machine", lambda: self._conn.defineXMLFlags(xml, flags), ASK_SECONDS)
+
+    def undefine(self, name: str) -> None:
+        """Remove a definition with its NVRAM, TPM state and saved state."""
+        lib = self._lib
+        flags = 0 if self.mock else lib.VIR_DOMAIN_UNDEFINE_NVRAM | lib.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+        if not self.mock and self.version() >= (8, 9):
+            flags |= getattr(lib, "VIR_DOMAIN_UNDEFINE_TPM", 32)
+        self._do(f"undefine {name}", lambda: self._conn.lookupByName(name).undefineFlags(flags))
+
+    def forget_install(self, name: str, mark: str, uri: str) -> None:
+        """Replace vdesk's own metadata element of a machine; nothing else of its definition is touched."""
+        kind, flags = self._lib.VIR_DOMAIN_METADATA_ELEMENT, self._lib.VIR_DOMAIN_AFFECT_CONFIG
+        self._do(f"mark {name}", lambda: self._conn.lookupByName(name).setMetadata(kind, mark, "vdesk", uri, flags))
+
+    def attach(self, name: str, xml: str) -> None:
+        """Add a device to the definition, and to the running machine."""
+        self._do(f"attach to {name}", lambda: self._device(name, xml, "attachDeviceFlags"))
+
+    def detach(self, name: str, xml: str) -> None:
+        """Take a device out of the definition, and out of the running machine."""
+        self._do(f"detach from {name}", lambda: self._device(name, xml, "detachDeviceFlags"))
+
+    def _device(self, name: str, xml: str, method: str) -> None:
+        domain = self._conn.lookupByName(name)
+        flags = self._lib.VIR_DOMAIN_AFFECT_CONFIG
+        if domain.isActive():
+            flags |= self._lib.VIR_DOMAIN_AFFECT_LIVE
+        getattr(domain, method)(xml, flags)
+
+    # --- life
+    def start(self, name: str, seconds: float) -> None:
+        """Start a machine; its hooks run meanwhile."""
+        self._do(f"start {name}", lambda: self._conn.lookupByName(name).create(), seconds)
+
+    def shutdown(self, name: str) -> None:
+        """Ask the guest to shut down: by its agent where it answers, and by the power button."""
+        self._do(f"shut down {name}", lambda: self._conn.lookupByName(name).shutdownFlags(0))
+
+    def destroy(self, name: str) -> None:
+        """Take the power away."""
+        self._do(f"stop {name}", lambda: self._conn.lookupByName(name).destroyFlags(0))
+
+    def press_enter(self, name: str) -> None:
+        """One press of Enter on the guest's keyboard."""
+        codeset = self._lib.VIR_KEYCODE_SET_LINUX
+        self._do("press a key", lambda: self._conn.lookupByName(name).sendKey(codeset, 50, [ENTER], 1, 0))
+
+    # --- networks
+    def network(self, name: str) -> tuple[bool, bool] | None:
+        """Whether a network is active and whether it starts with the machine; None when there is none of that name."""
+        return self._do(f"look for network {name}", lambda: self._network(name))
+
+    def _network(self, name: str) -> tuple[bool, bool] | None:
+        try:
+            found = self._conn.networkLookupByName(name)
+        except self._lib.libvirtError as error:
+            if error.get_error_code() == self._lib.VIR_ERR_NO_NETWORK:
+                return None
+            raise
+        return bool(found.isActive()), bool(found.autostart())
+
+    def start_network(self, name: str) -> None:
+        """Bring a network up."""
+        self._do(f"start network {name}", lambda: self._conn.networkLookupByName(name).create())
+
+    def stop_network(self, name: str) -> None:
+        """Take a network down."""
+        self._do(f"stop network {name}", lambda: self._conn.networkLookupByName(name).destroy())
+
+    def autostart_network(self, name: str, on: bool) -> None:
+        """Whether a network starts with the machine."""
+        self._do(f"autostart of network {name}", lambda: self._conn.networkLookupByName(name).setAutostart(int(on)))
+
+
+def _plain(domain: Any) -> Domain:
+    active = bool(domain.isActive())
+    return Domain(
+        domain.name(), domain.UUIDString(), STATES.get(domain.state()[0], "unknown"), active, domain.XMLDesc(2)
+    )
+
+
+def connect(host: Host, uri: str) -> Libvirt:
+    """The connection of a URI, opened once per host object (test:/// forgets all when it is closed)."""
+    kept: dict[str, Libvirt] = host.memory.setdefault("libvirt", {})
+    if uri not in kept:
+        kept[uri] = Libvirt(uri)
+    return kept[uri]

@@ -1,0 +1,51 @@
+"""Where the disc with the VirtIO drivers for Windows is: a package's, in the usual folder, beside the Windows disc."""
+
+from __future__ import annotations
+
+import re
+
+from vdesk.host import media
+from vdesk.host.host import Host
+from vdesk.host.media import Media
+from vdesk.model.errors import HostError, VdeskError
+
+PLACES = ("usr/share/virtio-win", "var/lib/libvirt/images")
+SOURCE = "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/stable-virtio/virtio-win.iso"
+NAME = re.compile(r"virtio-win[-_.\w]*\.iso", re.IGNORECASE)
+
+
+def find_virtio_iso(host: Host, beside: str) -> Media | None:
+    """The first disc with the drivers: in the usual folders, then beside the file `beside`; None when there is none."""
+    folders = [*PLACES, beside.strip("/").rpartition("/")[0]]
+    for folder in folders:
+        for name in _names(host, folder):
+            try:
+                found = media.find(host, f"/{folder}/{name}", "--virtio-iso")
+                if _has_drivers(found):
+                    return found
+            except VdeskError:
+                continue
+    return None
+
+
+def _names(host: Host, folder: str) -> list[str]:
+    """`virtio-win.iso` first, then the newest version."""
+    try:
+        names = [name for name in host.list(folder) if NAME.fullmatch(name)]
+    except HostError:
+        return []
+    return sorted(names, key=lambda name: (name.lower() == "virtio-win.iso", _version(name)), reverse=True)
+
+
+def _version(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", name)[:6])
+
+
+def _has_drivers(found: Media) -> bool:
+    """A disc of another name is not it; a stand-in without content on a captured machine is taken by its name."""
+    disc = media.read_disc(found)
+    return (
+        disc.volume.lower().startswith("virtio-win")
+        if disc.volume
+        else (disc.iso or disc.blank or found.size < media.ISO_HEAD)
+    )

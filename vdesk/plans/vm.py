@@ -1,0 +1,96 @@
+"""create: the changes that make a machine real, and what a captured machine skips of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vdesk.changes.change import Change
+from vdesk.changes.disks import CreateDisk
+from vdesk.changes.domain import AutostartNetwork, DefineDomain
+from vdesk.changes.plan import Plan
+from vdesk.host import Host
+from vdesk.host.libvirt_conn import SYSTEM, Libvirt, connect
+from vdesk.model.errors import VdeskError, WrongUsage, problem
+from vdesk.plans.vm_devices import Choose
+from vdesk.plans.vm_spec import Created, decide
+from vdesk.vm import words
+from vdesk.vm.spec import Request, Spec
+
+
+def create(
+    host: Host, request: Request, uri: str | None, choose: Choose | None = None, *, dry_run: bool = False
+) -> Plan:
+    """The plan that makes the machine: its disk, its definition, its network. A captured machine defines nothing."""
+    libvirt, warning = _connection(host, uri, dry_run)
+    _free_name(host, request.name, libvirt)
+    made = decide(host, request, libvirt, choose)
+    where = libvirt.uri if libvirt else (None if not host.is_live else uri or SYSTEM)
+    plan = Plan("create", f"create {request.name}", _changes(host, request, made.spec, made.xml, where))
+    if libvirt and not libvirt.mock:
+        network = libvirt.network(request.network)
+        if network and not network[1]:
+            plan.changes.append(AutostartNetwork(request.network, libvirt.uri))
+    warnings = [*warning, *made.notes]
+    plan.data = describe(made, warnings)
+    plan.intro = warnings
+    plan.notes = [f"Start it with: vdesk start {request.name}"] if libvirt and not libvirt.mock else []
+    return plan
+
+
+def _connection(host: Host, uri: str | None, dry_run: bool) -> tuple[Libvirt | None, list[str]]:
+    """The connection; none for a captured machine unless a URI is given, or where only looking is asked."""
+    if not host.is_live and uri is None:
+        return None, []
+    try:
+        return connect(host, uri or SYSTEM), []
+    except VdeskError as error:
+        if dry_run or host.needs_root:
+            return None, [f"{error.problems[0].what}, so what it can do was not looked at ({error.problems[0].cause})."]
+        raise
+
+
+def _free_name(host: Host, name: str, libvirt: Libvirt | None) -> None:
+    words.check_name(name)
+    if (libvirt and libvirt.find(name)) or host.exists(f"etc/libvirt/qemu/{name}.xml"):
+        raise WrongUsage(
+            problem(
+                "usage.vm-exists",
+                f"there is a virtual machine {name} already",
+                "a name belongs to one machine",
+                f"choose another name, or delete that one with: vdesk delete {name}",
+            )
+        )
+
+
+def _changes(host: Host, request: Request, spec: Spec, xml: str, uri: str | None) -> list[Change]:
+    changes: list[Change] = []
+    if spec.disk.create is not None:
+        changes.append(CreateDisk(spec.disk.path[1:], spec.disk.create, spec.disk.format))
+    changes += _answer_disc(host, request, spec)
+    changes.append(DefineDomain(spec.name, spec.uuid, xml, uri))
+    return changes
+
+
+def _answer_disc(host: Host, request: Request, spec: Spec) -> Sequence[Change]:
+    if request.unattended is None or spec.answer_disc is None:
+        return ()
+    from vdesk.plans.vm_answer import answer_disc
+
+    return (answer_disc(host, request.unattended, spec.answer_disc),)
+
+
+def describe(made: Created, warnings: list[str]) -> dict[str, object]:
+    """The data of create, for JSON."""
+    spec = made.spec
+    return {
+        "name": spec.name,
+        "os": spec.os,
+        "type": "kvm" if spec.kvm else "qemu",
+        "cpus": spec.cpu.count,
+        "memory_mib": spec.memory >> 20,
+        "disk": spec.disk.path,
+        "gpu": str(spec.gpu) if spec.gpu else None,
+        "devices": [str(function.address) for function in spec.functions],
+        "warnings": warnings,
+        "xml": made.xml,
+    }

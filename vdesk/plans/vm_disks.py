@@ -1,0 +1,137 @@
+"""The disk of a machine: a new file, one that exists, or a block device."""
+
+from __future__ import annotations
+
+from vdesk.changes.disks import check_space, disk_exists
+from vdesk.host import Host, media
+from vdesk.host.storage import node, uses
+from vdesk.model.errors import HostError, Refused, WrongUsage, problem
+from vdesk.vm.defaults import DEFAULT_DISK
+from vdesk.vm.spec import Disk, Request
+from vdesk.vm.words import parse_size
+
+IMAGES = "/var/lib/libvirt/images"
+SUFFIX = {"raw": "img", "qcow2": "qcow2"}
+
+
+def disk_of(host: Host, request: Request, bus: str) -> Disk:
+    """The disk as asked for: digits first is a size, else a path (contract 5)."""
+    text = request.disk
+    if text is None or text[:1].isdigit():
+        return _new(host, request, bus, DEFAULT_DISK if text is None else parse_size(text, "--disk"))
+    path = media.absolute(host, text, "--disk")
+    if path.startswith("/dev/"):
+        return _block(host, request, bus, path)
+    found = media.find(host, text, "--disk")
+    if found.block:
+        return _block(host, request, bus, path)
+    format = media.image_format(found)
+    if format not in SUFFIX or request.disk_format not in (None, format):
+        raise _wrong_format(path, format, request.disk_format)
+    return Disk(path, False, format, bus)
+
+
+def _new(host: Host, request: Request, bus: str, size: int) -> Disk:
+    format = request.disk_format or "raw"
+    path = f"{IMAGES}/{request.name}.{SUFFIX[format]}"
+    if host.exists(path[1:]):
+        raise disk_exists(path)
+    check_space(host, path[1:], size, format)
+    return Disk(path, False, format, bus, create=size)
+
+
+def _block(host: Host, request: Request, bus: str, path: str) -> Disk:
+    """A block device, as it is: raw. One that the host has mounted, or that is below a mounted one, is refused."""
+    if request.disk_format not in (None, "raw"):
+        raise _wrong_format(path, "raw", request.disk_format)
+    if host.is_live and _kind(host, path) != "block":
+        raise WrongUsage(
+            problem(
+                "usage.no-file",
+                f"--disk: {path} is no block device",
+                "there is none of that name",
+                "list them with: lsblk",
+            )
+        )
+    place = mounted(host, path)
+    if place:
+        raise Refused(
+            problem(
+                "vm.disk-in-use",
+                f"{path} is in use by this machine: {place}",
+                "two systems on one filesystem destroy it",
+                "give another volume, or unmount this one first",
+            )
+        )
+    return Disk(path, True, "raw", bus)
+
+
+def _kind(host: Host, path: str) -> str:
+    try:
+        return host.stat(path[1:]).kind
+    except HostError:
+        return ""
+
+
+def mounted(host: Host, path: str) -> str | None:
+    """Where the host uses a block device, anything on it, or anything made of it; None when it does not."""
+    mine = _device(host, path)
+    names = {mine.rpartition("/")[2]} if mine else set()
+    for use in uses(host):
+        if use.node in names or (mine and mine in _made_of(host, use.node)):
+            return use.place
+    for line in _lines(host, "proc/mounts") + _lines(host, "proc/swaps"):
+        words = line.split()
+        if words and words[0].startswith("/dev/") and (words[0] == path or (mine and _device(host, words[0]) == mine)):
+            return words[1] if len(words) > 1 and words[1].startswith("/") else "swap"
+    return None
+
+
+def _device(host: Host, path: str) -> str:
+    """The sysfs folder of a device; /dev/VG/LV is also /dev/mapper/VG-LV, dashes doubled (lvm(8))."""
+    found = node(host, path)
+    parts = path.split("/")
+    if not found and len(parts) == 4:
+        found = node(host, "/dev/mapper/" + "-".join(part.replace("-", "--") for part in parts[2:]))
+    return found
+
+
+def _made_of(host: Host, name: str) -> set[str]:
+    """The sysfs folders of everything that a block device (by its kernel name) is made of, itself included."""
+    from vdesk.host.storage import named
+
+    found: set[str] = set()
+    left = [named(host, name)]
+    while left:
+        folder = left.pop()
+        if not folder or folder in found:
+            continue
+        found.add(folder)
+        if host.exists(f"{folder}/partition"):
+            left.append(folder.rpartition("/")[0])
+        try:
+            left += [named(host, each) for each in host.list(f"{folder}/slaves")]
+        except HostError:
+            continue
+    return found
+
+
+def _lines(host: Host, path: str) -> list[str]:
+    try:
+        return host.read(path).splitlines()
+    except HostError:
+        return []
+
+
+def _wrong_format(path: str, format: str, asked: str | None) -> WrongUsage:
+    wanted = f", not {asked}" if asked else ""
+    return WrongUsage(
+        problem(
+            "usage.disk-format",
+            f"{path} is a {format} image{wanted}",
+            "an existing disk is used in the format that it has; vdesk writes raw and qcow2",
+            "leave --disk-format out"
+            if asked and format in SUFFIX
+            else f"convert it with: qemu-img convert -O qcow2 {path} NEW",
+        )
+    )

@@ -1,0 +1,119 @@
+"""What a definition in libvirt says: read, never written back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from vdesk.model.address import Address
+from vdesk.vm.domain_xml import MARK
+
+LIMIT = 8 << 20
+
+
+@dataclass(frozen=True)
+class DefinedDisk:
+    """A disk or disc: `source` a path, empty for an empty drive; `block` a device; `disc` a CD-ROM."""
+
+    source: str
+    block: bool
+    disc: bool
+    bus: str
+
+
+@dataclass(frozen=True)
+class Defined:
+    """A machine's definition. `marked`: vdesk made it; `made` files that vdesk made for it; memory in bytes."""
+
+    name: str
+    marked: bool
+    os: str
+    gpu: str
+    install: bool
+    made: tuple[str, ...]
+    kvm: bool
+    memory: int
+    cpus: int
+    machine: str
+    disks: tuple[DefinedDisk, ...]
+    networks: tuple[str, ...]
+    functions: tuple[Address, ...]
+    usb: tuple[str, ...]
+    pins: tuple[tuple[int, str], ...]
+    graphics: str
+
+
+def read_defined(xml: str) -> Defined:
+    """The definition in a domain document that libvirt gave."""
+    root = ElementTree.fromstring(xml[:LIMIT])
+    mark = root.find(f"metadata/{{{MARK}}}domain")
+    memory = root.find("memory")
+    kind = root.find("os/type")
+    graphics = root.find("devices/graphics")
+    return Defined(
+        root.findtext("name", ""),
+        mark is not None,
+        mark.get("os", "") if mark is not None else "",
+        _gpu(mark),
+        mark is not None and mark.find(f"{{{MARK}}}install") is not None,
+        tuple(each.get("path", "") for each in mark.findall(f"{{{MARK}}}disk")) if mark is not None else (),
+        root.get("type") == "kvm",
+        _bytes(memory),
+        int(root.findtext("vcpu", "0") or 0),
+        kind.get("machine", "") if kind is not None else "",
+        tuple(_disk(each) for each in root.findall("devices/disk")),
+        tuple(each.get("network", "") for each in root.findall("devices/interface/source") if each.get("network")),
+        tuple(
+            found for each in root.findall("devices/hostdev[@type='pci']/source/address") if (found := _address(each))
+        ),
+        tuple(_usb(each) for each in root.findall("devices/hostdev[@type='usb']/source")),
+        tuple((int(each.get("vcpu", "0")), each.get("cpuset", "")) for each in root.findall("cputune/vcpupin")),
+        graphics.get("type", "") if graphics is not None else "",
+    )
+
+
+def _gpu(mark: Element | None) -> str:
+    found = mark.find(f"{{{MARK}}}gpu") if mark is not None else None
+    return found.get("address", "") if found is not None else ""
+
+
+def _bytes(memory: Element | None) -> int:
+    if memory is None:
+        return 0
+    unit = {"b": 1, "bytes": 1, "KiB": 1 << 10, "k": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}.get(
+        memory.get("unit", "KiB"), 1 << 10
+    )
+    return int(memory.text or 0) * unit
+
+
+def _disk(element: Element) -> DefinedDisk:
+    source, target = element.find("source"), element.find("target")
+    path = (source.get("file") or source.get("dev") or "") if source is not None else ""
+    bus = target.get("bus", "") if target is not None else ""
+    return DefinedDisk(path, element.get("type") == "block", element.get("device") == "cdrom", bus)
+
+
+def _address(element: Element) -> Address | None:
+    try:
+        return Address(*(int(element.get(part, "0x0"), 0) for part in ("domain", "bus", "slot", "function")))
+    except ValueError:
+        return None
+
+
+def _usb(source: Element) -> str:
+    ids = (source.find(part) for part in ("vendor", "product"))
+    return ":".join((each.get("id", "") if each is not None else "").removeprefix("0x") for each in ids)
+
+
+def mark_without_install(xml: str) -> str | None:
+    """vdesk's own metadata element without the note that an installation waits; None where there is no such note."""
+    mark = ElementTree.fromstring(xml[:LIMIT]).find(f"metadata/{{{MARK}}}domain")
+    note = mark.find(f"{{{MARK}}}install") if mark is not None else None
+    if mark is None or note is None:
+        return None
+    plain = Element("domain", dict(mark.attrib))
+    for each in mark:
+        if each is not note:
+            plain.append(Element(each.tag.partition("}")[2], dict(each.attrib)))
+    return ElementTree.tostring(plain, encoding="unicode")

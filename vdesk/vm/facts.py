@@ -1,0 +1,94 @@
+"""What of the host decides how a virtual machine looks, read once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from vdesk.host import Host
+from vdesk.host.cpu_topology import CpuTopology, huge_page, memory, read_topology
+from vdesk.model.errors import HostError
+from vdesk.vm.capabilities import Capabilities, has_kvm, parse_capabilities
+
+RECORDED = "run/vdesk/domcapabilities.xml"
+RECORDED_HOST = "run/vdesk/capabilities.xml"
+PACKAGES = "var/lib/dpkg/status"
+BY_ID = "dev/input/by-id"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`memory` and `huge_page` in bytes; `libvirt` its version, None unknown; `seed` tells this machine from others."""
+
+    topology: CpuTopology
+    memory: int | None
+    huge_page: int
+    kvm: bool
+    capabilities: Capabilities | None
+    libvirt: tuple[int, ...] | None
+    seed: str
+    inputs: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a running libvirt said; None for what it was not asked or did not know."""
+
+    domain_capabilities: str | None = None
+    capabilities: str | None = None
+    version: tuple[int, ...] | None = None
+
+
+def read_facts(host: Host, answers: Answers) -> Facts:
+    """The facts of a live machine from the kernel and libvirt, of a captured one from its files."""
+    topology = read_topology(host)
+    live = host.is_live
+    domain = answers.domain_capabilities or (None if live else _text(host, RECORDED))
+    return Facts(
+        topology,
+        memory(host),
+        huge_page(host),
+        _kvm(host, topology, answers),
+        parse_capabilities(domain),
+        answers.version or (None if live else _recorded_version(host)),
+        _text(host, "etc/machine-id").strip(),
+        _inputs(host),
+    )
+
+
+def _kvm(host: Host, topology: CpuTopology, answers: Answers) -> bool:
+    """Live: the device, unless libvirt cannot use it. Captured (no device nodes there): the CPU's flags."""
+    if host.is_live:
+        return host.exists("dev/kvm") and has_kvm(answers.capabilities) is not False
+    recorded = has_kvm(_text(host, RECORDED_HOST))
+    if recorded is not None:
+        return recorded
+    return not topology.flags or bool(topology.flags & {"vmx", "svm"}) or host.exists("dev/kvm")
+
+
+def _text(host: Host, path: str) -> str:
+    try:
+        return host.read(path)
+    except HostError:
+        return ""
+
+
+def _recorded_version(host: Host) -> tuple[int, ...] | None:
+    """libvirt's version as dpkg's status file has it (deb-version(7): epoch:upstream-revision)."""
+    match = re.search(
+        r"^Package: libvirt0\n(?:.+\n)*?Version: (?:\d+:)?(\d+)\.(\d+)", _text(host, PACKAGES), re.MULTILINE
+    )
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _inputs(host: Host) -> tuple[tuple[str, bool], ...]:
+    """(path, is it a keyboard) of every keyboard and mouse by id, each once: event numbers move, these do not."""
+    found: dict[str, tuple[str, bool]] = {}
+    try:
+        names = host.list(BY_ID)
+    except HostError:
+        return ()
+    for name in names:
+        if name.endswith(("-event-kbd", "-event-mouse")) and name.isprintable():
+            found.setdefault(host.link(f"{BY_ID}/{name}") or name, (f"/{BY_ID}/{name}", name.endswith("-kbd")))
+    return tuple(sorted(found.values()))
