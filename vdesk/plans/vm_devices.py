@@ -11,20 +11,19 @@ from vdesk.host.pci import Device, find
 from vdesk.host.pci import devices as read_devices
 from vdesk.model.address import Address, parse_address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
+from vdesk.plans import rules
 from vdesk.vm.spec import Request
 
-RULES = ("host-display", "root-disk", "host-network", "last-input", "group", "in-use", "bridge", "iommu-off")
-FORCEABLE = ("host-display", "last-input", "host-network", "in-use")
-IDLE = (None, "pci-stub", "pcieport")
 Choose = Callable[[str, Sequence[tuple[str, str]]], str | None]
 
 
 @dataclass(frozen=True)
 class Given:
-    """The card's functions (the card itself first), and the other devices given."""
+    """The card's functions (the card first), the other devices given, and which rules were overridden for them."""
 
     gpu: tuple[Device, ...] = ()
     devices: tuple[Device, ...] = ()
+    overridden: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[Device, ...]:
@@ -34,28 +33,14 @@ class Given:
 
 def given(host: Host, request: Request, choose: Choose | None) -> Given:
     """What the request gives to the machine; WrongUsage for what is not there, Refused by a rule."""
-    _check_force(request.force)
+    force = rules.check_force(request.force)
     known = read_devices(host)
-    asked = [find(known, address) for address in dict.fromkeys(request.devices)]
+    asked = rules.named_devices(known, request.devices)
     card = _card(host, known, request, choose)
     gpu = _slot(known, card) if card else ()
-    found = Given(gpu, tuple(device for device in asked if device not in gpu))
-    _check_rules(host, known, found.all, request.force)
-    return found
-
-
-def _check_force(force: Iterable[str]) -> None:
-    for rule in force:
-        if rule not in FORCEABLE:
-            known = "cannot be overridden" if rule in RULES else "is no rule"
-            raise WrongUsage(
-                problem(
-                    "usage.force",
-                    f"--force {rule}: this {known}",
-                    f"--force takes {', '.join(FORCEABLE)}",
-                    "leave it out",
-                )
-            )
+    others = tuple(device for device in asked if device not in gpu)
+    overridden = _check_rules(host, known, (*gpu, *others), force) if gpu or others else []
+    return Given(gpu, others, tuple(overridden))
 
 
 # --- the card
@@ -140,47 +125,25 @@ def _slot(known: list[Device], card: Device) -> tuple[Device, ...]:
 # --- the rules
 
 
-def _check_rules(host: Host, known: list[Device], taken: Sequence[Device], force: Iterable[str]) -> None:
-    """Raise Refused with one problem per rule that refuses."""
-    found: dict[str, list[tuple[Device, str, str]]] = {}
-    by_address = {device.address: device for device in known}
-    for claim in claims(host, taken, known) if taken else []:
-        found.setdefault(claim.rule, []).append((by_address[claim.address], claim.reason, claim.remedy))
-    for rule, reasons in _own_rules(known, taken):
-        found.setdefault(rule, []).extend(reasons)
-    problems = [_problem(rule, reasons) for rule, reasons in found.items() if reasons and rule not in tuple(force)]
-    if problems:
-        raise Refused(*problems)
+def _check_rules(host: Host, known: list[Device], taken: Sequence[Device], force: frozenset[str]) -> list[str]:
+    """What was overridden, in sentences; Refused with one problem per rule of bind that refuses."""
+    try:
+        return rules.check(host, known, taken, (), force)
+    except Refused as error:
+        raise Refused(*(_for_create(each, known, taken) for each in error.problems)) from error
 
 
-def _own_rules(known: list[Device], taken: Sequence[Device]) -> Iterable[tuple[str, list[tuple[Device, str, str]]]]:
-    """bridge, iommu-off, group: what follows from the devices alone."""
-    no_bridge = "give the device behind it"
-    yield (
-        "bridge",
-        [(each, "it is a bridge, and bridges stay with the host", no_bridge) for each in taken if each.is_bridge],
-    )
-    able = [each for each in taken if not each.is_bridge]
-    turn_on = "turn the IOMMU on: vdesk iommu enable, then reboot; vdesk check tells what is missing"
-    yield "iommu-off", [(each, "it is in no IOMMU group", turn_on) for each in able if each.group is None]
-    yield "group", [_stranger(each) for each in strangers(known, able)]
+def _for_create(each: Problem, known: list[Device], taken: Sequence[Device]) -> Problem:
+    """The group rule in the words of create: here nothing goes along unless it was given."""
+    if each.id != "rule.group":
+        return each
+    mates = [str(device.address) for device in strangers(known, taken)]
+    give = f"give it too, with {' '.join(f'--device {mate}' for mate in mates)}, or " if mates else ""
+    return each._replace(remedy=f"{give}use a slot with a group of its own: vdesk groups")
 
 
 def strangers(known: Iterable[Device], taken: Sequence[Device]) -> list[Device]:
     """Members of the groups of `taken` that a host driver holds and that are not given."""
     groups = {device.group for device in taken if device.group is not None}
     mates = [each for each in known if each.group in groups and each not in taken and not each.is_bridge]
-    return [each for each in mates if each.driver not in IDLE and not each.is_vfio]
-
-
-def _stranger(device: Device) -> tuple[Device, str, str]:
-    why = f"group {device.group} goes as a whole, and {device.address} of it ({device.name}) is with {device.driver}"
-    return device, why, f"give it too, with --device {device.address}, or put the card into another slot"
-
-
-def _problem(rule: str, reasons: list[tuple[Device, str, str]]) -> Problem:
-    names = ", ".join(dict.fromkeys(str(device.address) for device, _, _ in reasons))
-    why = "; ".join(dict.fromkeys(f"{device.address}: {reason}" for device, reason, _ in reasons))
-    remedy = "; ".join(dict.fromkeys(remedy for _, _, remedy in reasons))
-    more = f" (--force {rule} overrides this)" if rule in FORCEABLE else ""
-    return problem(f"rule.{rule}", f"the rule {rule} keeps {names} with this machine", why, remedy + more)
+    return [each for each in mates if each.driver and each.driver not in rules.HARMLESS and not each.is_vfio]

@@ -209,5 +209,7 @@ def _warn(spec: Spec, gives: Given, say: defaults.Say) -> None:
         say(
             "QEMU has no SPICE here: Looking Glass has no keyboard, mouse and sound. Install qemu-system-modules-spice."
         )
+    for sentence in gives.overridden:
+        say(sentence)
     if not gives.gpu:
         say("The machine gets no graphics card of this host.")
