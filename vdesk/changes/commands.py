@@ -151,10 +151,12 @@ def _old(record: Record) -> bytes | None:
 
 
 def _discard(host: Host, path: str) -> None:
-    try:
-        host.remove(path)
-    except Absent:
-        return
+    """Remove the unfinished file, and the `.new` that grub-mkconfig leaves beside its output when it fails."""
+    for leftover in (path, f"{path}.new"):
+        try:
+            host.remove(leftover)
+        except Absent:
+            continue
 
 
 def _generate(host: Host, record: Record, progress: Progress) -> bool:

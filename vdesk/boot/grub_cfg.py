@@ -1,0 +1,83 @@
+"""grub.cfg: the arguments that GRUB gives to the kernels of its entries, and what GRUB's shell makes of a line."""
+
+from __future__ import annotations
+
+import re
+
+from vdesk.model.kernel_args import Effect, Word, effect, split
+
+PATH = "boot/grub/grub.cfg"
+STARTS = ("linux\t", "linux ", "linuxefi\t", "linuxefi ", "linux16\t", "linux16 ")
+_SECTION = re.compile(r"^### (BEGIN|END) /etc/grub\.d/(\S+) ###$")
+
+
+def cut_short(line: str) -> str:
+    """What makes GRUB's shell end the line early (a line break, an unquoted `;`, a word with `#`), or an empty text."""
+    if "\n" in line.strip("\n"):
+        return "a line break"
+    for word in split(line, grub=True):
+        if word.text.startswith("#"):
+            return "# before a word"
+        bare = _unquoted(word.text)
+        found = next((char for char in ";|&<>" if char in bare), "")
+        if found:
+            return f"{found} without quotes"
+        if _open_quote(word.text):
+            return "a quote that is not closed"
+    return ""
+
+
+def _unquoted(text: str) -> str:
+    """The characters of a word that stand outside GRUB's quotes."""
+    return _outside(text)[0]
+
+
+def _open_quote(text: str) -> bool:
+    return bool(_outside(text)[1])
+
+
+def _outside(text: str) -> tuple[str, str]:
+    """The characters outside quotes, and the quote that is open at the end."""
+    found, quote, skip = "", "", False
+    for char in text:
+        if skip:
+            skip = False
+        elif char == "\\" and quote != "'":
+            skip = True
+        elif char == quote:
+            quote = ""
+        elif not quote and char in "\"'":
+            quote = char
+        elif not quote:
+            found += char
+    return found, quote
+
+
+def kernel_lines(text: str) -> list[list[Word]]:
+    """The arguments of each kernel entry, without the kernel's path: those of 10_linux where it has any, else all."""
+    own: list[list[Word]] = []
+    others: list[list[Word]] = []
+    section = ""
+    for line in text.splitlines():
+        mark = _SECTION.match(line)
+        if mark:
+            section = mark[2] if mark[1] == "BEGIN" else ""
+        stripped = line.lstrip(" \t")
+        if stripped.startswith(STARTS):
+            (own if section.startswith("10_linux") else others).append(_arguments(stripped))
+    return own or others
+
+
+def _arguments(line: str) -> list[Word]:
+    found: list[Word] = []
+    for word in split(line, grub=True)[2:]:
+        bare = _unquoted(word.text)
+        if word.text.startswith("#") or ";" in bare:
+            break
+        found.append(word)
+    return found
+
+
+def effects(text: str) -> list[Effect]:
+    """What each kernel entry's arguments come to."""
+    return [effect(words) for words in kernel_lines(text)]

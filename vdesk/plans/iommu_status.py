@@ -1,0 +1,97 @@
+"""`iommu status`: the IOMMU's arguments as configured, as generated and as booted, and which of them disagree."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from vdesk.boot import grub_cfg
+from vdesk.boot.detect import Loader, loader
+from vdesk.boot.grub_defaults import MAIN, decoded, read_chain, settings
+from vdesk.boot.grub_edit import command_line
+from vdesk.host import Host
+from vdesk.host.iommu_state import state
+from vdesk.model.errors import Absent, HostError, Refused
+from vdesk.model.kernel_args import about_iommu, split
+
+UNKNOWN = "unknown"
+CMDLINE = "proc/cmdline"
+
+
+def status(host: Host) -> dict[str, Any]:
+    """`data` of `iommu status`: state and log of the kernel, and the arguments. `configured`, `generated` and `booted`
+    are lists of words, None where they cannot be told; `generated` is `unknown` where grub.cfg may not be read."""
+    found, used = state(host), loader(host)
+    configured, reason = _configured(host, used)
+    generated, now = _generated(host), booted(host)
+    differing = _disagreements(configured, generated, now)
+    return {
+        "state": found.name,
+        "vendor": found.vendor,
+        "configured": configured,
+        "configured_reason": reason,
+        "generated": generated,
+        "booted": now,
+        "log": list(found.log or ()),
+        "loader": {"name": used.name, "evidence": used.evidence, "supported": used.supported},
+        "disagreements": differing,
+        "next": _next(differing, used),
+    }
+
+
+def _configured(host: Host, used: Loader) -> tuple[list[str] | None, str]:
+    """The words that /etc/default/grub and its folder give, and why they cannot be told."""
+    if used.name not in ("grub", "grub-mkconfig"):
+        return None, f"the boot loader is {used.name}, not GRUB"
+    try:
+        chain = read_chain(host)
+        line = command_line(settings(chain))
+    except Refused as error:
+        return None, error.problems[0].what
+    if not line.known:
+        return None, line.default.reason or line.linux.reason
+    if not chain.files:
+        return None, f"/{MAIN} is not there"
+    return [decoded(word) for word in about_iommu(line.words)], ""
+
+
+def _generated(host: Host) -> list[str] | str | None:
+    """The words of grub.cfg's first kernel entry; None where it has none, `unknown` where it cannot be read."""
+    try:
+        entries = grub_cfg.kernel_lines(host.read(grub_cfg.PATH))
+    except Absent:
+        return None
+    except HostError:
+        return UNKNOWN
+    return about_iommu(entries[0]) if entries else None
+
+
+def booted(host: Host) -> list[str] | None:
+    """The words of /proc/cmdline, None where it cannot be read."""
+    try:
+        return about_iommu(split(host.read(CMDLINE, 1 << 16)))
+    except HostError:
+        return None
+
+
+def _disagreements(
+    configured: list[str] | None, generated: list[str] | str | None, now: list[str] | None
+) -> list[list[str]]:
+    """The pairs of stages whose arguments differ, in the order of boot; what is not known disagrees with nothing."""
+    stages = [
+        (name, words)
+        for name, words in (("configured", configured), ("generated", generated), ("booted", now))
+        if isinstance(words, list)
+    ]
+    return [[first, second] for (first, one), (second, other) in pairwise(stages) if one != other]
+
+
+def _next(differing: list[list[str]], used: Loader) -> list[str]:
+    """What to run so that they agree."""
+    update = "sudo update-grub" if used.name == "grub" else "sudo grub-mkconfig -o /boot/grub/grub.cfg"
+    todo: list[str] = []
+    if ["configured", "generated"] in differing:
+        todo.append(update)
+    if differing:
+        todo += ["sudo systemctl reboot", "vdesk check"]
+    return todo
