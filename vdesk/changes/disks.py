@@ -6,6 +6,7 @@ from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record
 from vdesk.changes.commands import run_checked
 from vdesk.host import Host
 from vdesk.model.errors import Absent, HostError, Refused, problem
+from vdesk.model.number import is_number
 
 MODE = 0o600
 SECONDS = 1800.0
@@ -14,7 +15,7 @@ QCOW2 = "preallocation=metadata,lazy_refcounts=on"
 
 def shown(size: int) -> str:
     """The size in GiB, or MiB below one."""
-    return f"{size / (1 << 30):g} GiB" if size >= 1 << 30 else f"{size / (1 << 20):g} MiB"
+    return f"{size / (1 << 30):.1f} GiB".replace(".0 ", " ") if size >= 1 << 30 else f"{size >> 20} MiB"
 
 
 class CreateDisk(Change):
@@ -161,7 +162,7 @@ def check_space(host: Host, path: str, size: int, format: str) -> None:
 def _largest_disk(host: Host) -> int | None:
     """The size in bytes of the captured machine's largest disk (sys/block/*/size counts 512 bytes)."""
     sizes = [host.value(f"sys/block/{name}/size") for name in _names(host, "sys/block")]
-    return max((int(each) * 512 for each in sizes if each.isdigit() and each != "0"), default=None)
+    return max((int(each) * 512 for each in sizes if is_number(each) and each != "0"), default=None)
 
 
 def _names(host: Host, path: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from vdesk.changes.drivers import boot_id
 from vdesk.host import Host
 from vdesk.model.errors import Absent
+from vdesk.model.number import is_number
 
 HOME = "var/lib/vdesk"
 FOLDER = f"{HOME}/journal"
@@ -84,7 +85,7 @@ class Journal:
         found = []
         for name in self.host.list(FOLDER):
             number = name.removesuffix(".jsonl")
-            if number.isdigit() and name.endswith(".jsonl"):
+            if is_number(number) and name.endswith(".jsonl"):
                 entry = self._load(int(number), f"{FOLDER}/{name}")
                 if entry:
                     found.append(entry)
@@ -96,7 +97,7 @@ class Journal:
 
         self.prepare()
         names = [name.removesuffix(".jsonl") for name in self.host.list(FOLDER)]
-        number = max((int(name) for name in names if name.isdigit()), default=0) + 1
+        number = max((int(name) for name in names if is_number(name)), default=0) + 1
         entry = Entry(
             number, datetime.now(UTC).isoformat(timespec="seconds"), command, boot_id(self.host), version, facts
         )

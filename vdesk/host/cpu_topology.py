@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vdesk.host.host import Host
 from vdesk.model.errors import HostError
+from vdesk.model.number import is_number
 
 CPUS = "sys/devices/system/cpu"
 NODES = "sys/devices/system/node"
@@ -60,7 +61,7 @@ def parse_list(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for part in text.strip().split(","):
         first, dash, last = part.partition("-")
-        if first.isdigit() and (not dash or last.isdigit()) and int(last or first) < 1 << 16:
+        if is_number(first) and (not dash or is_number(last)) and int(last or first) < 1 << 16:
             found.extend(range(int(first), int(last or first) + 1))
     return tuple(found)
 
@@ -100,7 +101,7 @@ def _from_sysfs(host: Host) -> list[Core]:
             return []
         package = host.value(f"{folder}/topology/physical_package_id", "0")
         shared = parse_list(host.value(f"{folder}/cache/index3/shared_cpu_list"))
-        number = int(package) if package.isdigit() else 0
+        number = int(package) if is_number(package) else 0
         cores.setdefault(cpus, Core(cpus, number, min(shared, default=-1), nodes.get(cpu, 0), cpus[0] in fast))
     return sorted(cores.values(), key=lambda core: core.cpus)
 
@@ -108,7 +109,7 @@ def _from_sysfs(host: Host) -> list[Core]:
 def _nodes(host: Host) -> dict[int, int]:
     found = {}
     for name in host.list(NODES):
-        if name.startswith("node") and name[4:].isdigit():
+        if name.startswith("node") and is_number(name[4:]):
             for cpu in parse_list(host.value(f"{NODES}/{name}/cpulist")):
                 found[cpu] = int(name[4:])
     return found
@@ -134,11 +135,11 @@ def _cpuinfo(host: Host) -> list[dict[str, str]]:
 def _from_cpuinfo(info: list[dict[str, str]]) -> list[Core]:
     cores: dict[tuple[str, str], list[int]] = {}
     for block in info:
-        if block["processor"].isdigit():
+        if is_number(block["processor"]):
             place = (block.get("physical id", "0"), block.get("core id", block["processor"]))
             cores.setdefault(place, []).append(int(block["processor"]))
     ordered = sorted(cores.items(), key=lambda item: item[1])
-    return [Core(tuple(cpus), int(place[0]) if place[0].isdigit() else 0, -1, 0) for place, cpus in ordered]
+    return [Core(tuple(cpus), int(place[0]) if is_number(place[0]) else 0, -1, 0) for place, cpus in ordered]
 
 
 def memory(host: Host) -> int | None:
@@ -155,6 +156,6 @@ def _meminfo(host: Host, name: str) -> int | None:
     for line in _text(host, MEMINFO).splitlines():
         key, _, value = line.partition(":")
         number = value.split()[:1]
-        if key == name and number and number[0].isdigit():
+        if key == name and number and is_number(number[0]):
             return int(number[0]) * 1024
     return None

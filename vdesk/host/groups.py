@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vdesk.host.host import Host
 from vdesk.host.pci import GROUPS, Device
+from vdesk.model.number import is_number
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def group_ids(host: Host) -> list[int]:
     """The numbers of the groups; groups of vfio's no-IOMMU mode do not count, they isolate nothing."""
     found = []
     for name in host.list(GROUPS):
-        if name.isdigit() and host.value(f"{GROUPS}/{name}/name") != "vfio-noiommu":
+        if is_number(name) and host.value(f"{GROUPS}/{name}/name") != "vfio-noiommu":
             found.append(int(name))
     return sorted(found)
 

@@ -13,6 +13,7 @@ from vdesk.host.pci import Device
 from vdesk.host.storage import functions_of
 from vdesk.model.address import Address
 from vdesk.model.errors import Denied, HostError
+from vdesk.model.number import is_number
 
 NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
 NVIDIA_SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
@@ -50,7 +51,7 @@ def holding(host: Host, devices: Iterable[Device]) -> Holding:
     found: list[Holder] = []
     unseen = 0
     for name in _names(host, "proc"):
-        if name.isdigit():
+        if is_number(name):
             try:
                 found += _process(host, name, wanted)
             except Denied:
@@ -79,7 +80,7 @@ def virtual_functions(host: Host, device: Device) -> int:
         text = (host.sysfs_read(f"{device.path}/sriov_numvfs") or "").strip()
     except HostError:
         return 0
-    return int(text) if text.isdigit() else 0
+    return int(text) if is_number(text) else 0
 
 
 def _by_class(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
@@ -124,7 +125,7 @@ def nvidia_modules(host: Host) -> tuple[str, ...]:
 def foreign_uses(host: Host, module: str) -> int:
     """How often a module is used by others than modules (Documentation/ABI/testing/sysfs-module); 0 where not told."""
     count = host.value(f"sys/module/{module}/refcnt")
-    used = int(count) if count.isdigit() else 0
+    used = int(count) if is_number(count) else 0
     return max(0, used - len(_names(host, f"sys/module/{module}/holders")))
 
 

@@ -13,6 +13,7 @@ from vdesk.host import writing
 from vdesk.host.host import Late, SysfsWriter
 from vdesk.host.tree import Tree, fail
 from vdesk.model.errors import Absent, HostError
+from vdesk.model.number import is_number
 
 DEVICES = "sys/bus/pci/devices"
 DRIVERS = "sys/bus/pci/drivers"
@@ -157,7 +158,7 @@ class KernelModel(SysfsWriter):
 
     def _virtual_functions(self, device: str) -> int:
         text = self._text(f"{device}/sriov_numvfs")
-        return int(text) if text.isdigit() else 0
+        return int(text) if is_number(text) else 0
 
     def _text(self, path: str) -> str:
         try:

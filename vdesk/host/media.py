@@ -10,6 +10,7 @@ from typing import NamedTuple
 from vdesk.host.host import Host
 from vdesk.host.tree import fail
 from vdesk.model.errors import Absent, HostError, WrongUsage, problem
+from vdesk.model.number import is_number
 
 SECTOR = 2048
 ISO_HEAD = 17 * SECTOR
@@ -156,7 +157,7 @@ def _uids(host: Host, users: tuple[str, ...]) -> frozenset[int]:
         lines = [line.split(":") for line in host.read("etc/passwd").splitlines()]
     except HostError:
         return frozenset()
-    return frozenset(int(line[2]) for line in lines if line[0] in users and len(line) > 2 and line[2].isdigit())
+    return frozenset(int(line[2]) for line in lines if line[0] in users and len(line) > 2 and is_number(line[2]))
 
 
 def _listed(real: str, uids: frozenset[int]) -> bool:

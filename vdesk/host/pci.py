@@ -9,6 +9,7 @@ from vdesk.host.host import Host
 from vdesk.host.names import Names, modules_for
 from vdesk.model.address import Address, find_address
 from vdesk.model.errors import HostError, WrongUsage, problem
+from vdesk.model.number import is_number
 
 DEVICES = "sys/bus/pci/devices"
 GROUPS = "sys/kernel/iommu_groups"
@@ -100,7 +101,7 @@ def read_device(host: Host, address: Address, book: Names | None = None) -> Devi
     """One function, or None when it is gone (a device can vanish while the bus is read)."""
     folder = f"{DEVICES}/{address}"
     vendor, device = _hex(host, folder, "vendor"), _hex(host, folder, "device")
-    pci_class = _hex(host, folder, "class").zfill(6)
+    pci_class = _hex(host, folder, "class", 6) or "000000"
     if not vendor or not device:
         return None
     sub_vendor, sub_device = _hex(host, folder, "subsystem_vendor"), _hex(host, folder, "subsystem_device")
@@ -111,9 +112,9 @@ def read_device(host: Host, address: Address, book: Names | None = None) -> Devi
         pci_class,
         vendor,
         device,
-        f"{sub_vendor}:{sub_device}" if sub_vendor else "",
+        f"{sub_vendor}:{sub_device}" if sub_vendor and sub_device else "",
         host.link_name(f"{folder}/driver"),
-        int(group) if group and group.isdigit() else None,
+        int(group) if group and is_number(group) else None,
         host.value(f"{folder}/boot_vga") == "1",
         tuple(host.value(f"{folder}/reset_method").split()),
         _header(host, folder, pci_class),
@@ -139,9 +140,11 @@ def find(known: list[Device], address: Address) -> Device:
     )
 
 
-def _hex(host: Host, folder: str, name: str) -> str:
+def _hex(host: Host, folder: str, name: str, digits: int = 4) -> str:
+    """The attribute's hex digits without 0x, as many as it has in sysfs; empty for what is no such number."""
     text = host.value(f"{folder}/{name}").removeprefix("0x").lower()
-    return text if text and all(digit in "0123456789abcdef" for digit in text) else ""
+    good = 0 < len(text) <= digits and all(digit in "0123456789abcdef" for digit in text)
+    return text.zfill(digits) if good else ""
 
 
 def _number(text: str, default: int) -> int:

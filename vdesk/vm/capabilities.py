@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from vdesk.model.number import is_number
+
 LIMIT = 4 << 20
 
 
@@ -41,7 +43,7 @@ def parse_capabilities(text: str | None) -> Capabilities | None:
         None if firmware is None else "efi" in firmware,
         None if secure is None else "yes" in secure,
         _tpm(root),
-        int(most) if most.isdigit() else None,
+        int(most) if is_number(most) else None,
     )
 
 
