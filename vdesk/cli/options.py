@@ -76,11 +76,16 @@ class Settings:
             progress=self._progress,
         )
 
+    @property
+    def _shown_root(self) -> str:
+        """The folder of a captured machine as messages could hold it: absolute; empty on this machine."""
+        return "" if self._host is None or self._host.root == "/" else self._host.root
+
     def output(self) -> Output:
         """Where and how to render."""
         from vdesk.render import Output
 
-        return Output(json=self.json, plain=self.plain, verbose=self.verbose, root=self.given.get("root") or "")
+        return Output(json=self.json, plain=self.plain, verbose=self.verbose, root=self._shown_root)
 
     def trace(self, text: str) -> None:
         """One line for -v."""

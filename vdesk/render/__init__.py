@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Any, NamedTuple
 
 from vdesk.model.report import Report
@@ -19,6 +22,9 @@ class Output(NamedTuple):
 
 def emit(report: Report, output: Output) -> None:
     """Write the report: JSON alone on stdout, or the result on stdout and errors on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may hold what this locale has no sign for
     if output.json:
         sys.stdout.write(as_json(report, output))
         sys.stdout.flush()
@@ -47,10 +53,16 @@ def clean(value: Any, root: str) -> Any:
     folder = root.rstrip("/")
     if not folder:
         return value
+    place = re.compile(re.escape(folder) + r"(?:/|(?![\w.-]))")
+    return mapped(value, lambda text: place.sub("/", text) if folder in text else text)
+
+
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with every text in it changed."""
     if isinstance(value, str):
-        return value.replace(f"{folder}/", "/") if folder in value else value
+        return change(value)
     if isinstance(value, list):
-        return [clean(each, root) for each in value]
+        return [mapped(each, change) for each in value]
     if isinstance(value, dict):
-        return {key: clean(each, root) for key, each in value.items()}
+        return {key: mapped(each, change) for key, each in value.items()}
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -11,10 +12,12 @@ from rich.text import Text
 
 from vdesk.model.errors import Problem
 from vdesk.model.report import ChangeView, Report
-from vdesk.render import Output, clean
+from vdesk.render import Output, clean, mapped
 
 STATE_STYLE = {"planned": "cyan", "done": "green", "skipped": "yellow", "undone": "yellow", "failed": "bold red"}
 LABEL = 9
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and newline, marks of writing direction, bytes that were no UTF-8."""
 NO_WRAP = 100_000
 
 
@@ -61,7 +64,7 @@ def write(report: Report, output: Output) -> None:
     """The whole report."""
     from vdesk.render.views import view_of
 
-    _hide_root(report, output)
+    _for_people(report, output)
     out, err = Writer(sys.stdout, output), Writer(sys.stderr, output)
     view: Callable[[Writer, Report, Output], None] | None = view_of(report.command)
     if view is not None and not report.errors:
@@ -77,7 +80,7 @@ def write(report: Report, output: Output) -> None:
 
 def write_plan(report: Report, output: Output) -> None:
     """A plan before the question, on stderr."""
-    _hide_root(report, output)
+    _for_people(report, output)
     err = Writer(sys.stderr, output)
     for note in report.notes:
         err.line(note)
@@ -105,16 +108,15 @@ def _diff(out: Writer, change: ChangeView) -> None:
         out.console.print(Text(" " * LABEL + line, style=style), soft_wrap=True)
 
 
-def _hide_root(report: Report, output: Output) -> None:
-    """What is printed never holds the folder of a captured machine."""
-    if not output.root:
-        return
-    shown: dict[str, Any] = clean(report.as_json(), output.root)
-    report.data = shown["data"]
-    report.notes = clean(report.notes, output.root)
-    report.errors = [Problem(*(clean(part, output.root) for part in each)) for each in report.errors]
-    report.findings = [each._replace(**clean(each._asdict(), output.root)) for each in report.findings]
+def _for_people(report: Report, output: Output) -> None:
+    """What is printed never holds the folder of a captured machine, nor what a terminal could take for a command."""
+
+    def change(value: Any) -> Any:
+        return mapped(clean(value, output.root), lambda text: UNPRINTABLE.sub("\ufffd", text))
+
+    report.data = change(report.data)
+    report.notes = change(report.notes)
+    report.errors = [Problem(*(change(part) for part in each)) for each in report.errors]
+    report.findings = [each._replace(**change(each._asdict())) for each in report.findings]
     for each in report.changes:
-        each.target, each.summary, each.diff = (
-            clean(part, output.root) for part in (each.target, each.summary, each.diff)
-        )
+        each.target, each.summary, each.diff = (change(part) for part in (each.target, each.summary, each.diff))
