@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vdesk.host.host import Host
 from vdesk.host.pci import GROUPS, Device
 from vdesk.model.number import is_number
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """One group and its members. `blockers` are members that a rule keeps with the host: the group is then not
     viable."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from vdesk.host.host import Host
 from vdesk.host.names import Names, modules_for
@@ -17,8 +16,7 @@ GPU_CLASSES = ("0300", "0302", "0380")
 VFIO_DRIVERS = ("vfio-pci",)
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(NamedTuple):
     """One PCI function. Ids are strings of hex digits without 0x; `pci_class` has six (class, subclass, interface)."""
 
     address: Address

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from vdesk.model.errors import FAILED, NOT_READY, OK, VdeskError, rules
@@ -12,15 +11,11 @@ from vdesk.model.finding import Finding
 PLANNED, DONE, SKIPPED, UNDONE, CHANGE_FAILED = "planned", "done", "skipped", "undone", "failed"
 
 
-@dataclass
 class ChangeView:
     """One change as it is shown: kind, target, one line, its preview, and what became of it."""
 
-    kind: str
-    target: str
-    summary: str
-    diff: str = ""
-    state: str = PLANNED
+    def __init__(self, kind: str, target: str, summary: str, diff: str = "", state: str = PLANNED) -> None:
+        self.kind, self.target, self.summary, self.diff, self.state = kind, target, summary, diff, state
 
     def as_json(self) -> dict[str, Any]:
         """The change with the keys of the contract."""
@@ -33,17 +28,22 @@ class ChangeView:
         }
 
 
-@dataclass
 class Report:
     """What a command found, changed and refused; `notes` are sentences for a person, said after the result."""
 
-    command: str | None
-    exit_code: int = OK
-    data: dict[str, Any] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    changes: list[ChangeView] = field(default_factory=list)
-    errors: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        command: str | None,
+        exit_code: int = OK,
+        data: dict[str, Any] | None = None,
+        findings: list[Finding] | None = None,
+        changes: list[ChangeView] | None = None,
+        errors: list[Problem] | None = None,
+        notes: list[str] | None = None,
+    ) -> None:
+        self.command, self.exit_code = command, exit_code
+        self.data, self.findings, self.changes = data or {}, findings or [], changes or []
+        self.errors, self.notes = errors or [], notes or []
 
     @property
     def status(self) -> str:
