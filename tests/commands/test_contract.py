@@ -209,7 +209,7 @@ def test_forcing(fresh: Machines) -> None:
     assert "rule.host-display" in on(root, "bind", "00:02.0", "--force", "in-use", "-n", "--json").errors
 
 
-# --- the folder of a captured machine -----------------------------------------------------------------------------------
+# --- the folder of a captured machine ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("given", ["m", "./m", "m/", "etc/../m"])

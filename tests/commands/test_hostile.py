@@ -1,4 +1,4 @@
-"""A captured machine is somebody else's: whatever lies in it, no traceback, no wait, no read outside, nothing to obey."""
+"""A captured machine is somebody else's: whatever lies in it, no traceback, no wait, no read outside."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ def test_nothing_is_written_outside(place: str, fresh: Machines) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[1, 2]", "{}", "null", '"x"', "[[[]]]", "[{}]", '[{"argv": "virsh"}]', '[{"argv": [1], "stdout": 2}]', "[" * 100_000,
+        "[1, 2]", "{}", "null", '"x"', "[[[]]]", "[{}]", '[{"argv": "virsh"}]', '[{"argv": [1], "stdout": 2}]',
+        "[" * 100_000,
         '[{"argv": ["virsh", "--version"], "exit_code": "0", "stdout": {"a": 1}, "stderr": null}]', "not json", "",
         '[{"argv": ["qemu-system-x86_64", "--version"], "exit_code": 1e400, "stdout": "\\ud800"}]',
     ],
@@ -182,7 +183,7 @@ def test_odd_names(name: str, fresh: Machines) -> None:
         "sys/class/net",
         "proc",
         "sys/class/block",
-    ):  # noqa: E501
+    ):
         (root / folder / name).mkdir(exist_ok=True)
     replace(root / DEVICE / "iommu_group", lambda path: path.symlink_to(f"../../../../kernel/iommu_groups/{name}"))
     replace(root / DEVICE / "driver", lambda path: path.symlink_to(f"../../../../bus/pci/drivers/{name}"))

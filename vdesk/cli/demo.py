@@ -106,7 +106,7 @@ def _steps(root: str, missing: bool) -> Iterator[tuple[tuple[str, ...], int, tup
         if step.reboot:
             reboot(root)
         if missing and step.instead:
-            said = (*step.before, "The Python module libvirt is not installed, so the definition is only printed.")
+            said = (*step.before, "The Python module libvirt is not installed: the definition is only printed.")
             yield step.instead, step.exit_code, said
         else:
             yield step.words, step.exit_code, step.before

@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 ISO = "/var/lib/libvirt/images/win10.iso"
 INTRO = (
-    "The whole road, on a machine that exists only as text: a desktop with an Intel Core,",
-    "whose own graphics show the picture, and a GeForce GTX 950 that Windows is to have.",
-    "Every step is the real command, on a private copy. Nothing of this computer is touched.",
+    "The whole road, on a machine that exists only as text: a desktop with an Intel",
+    "Core, whose own graphics show the picture, and a GeForce GTX 950 for Windows.",
+    "Every step is the real command, on a private copy in a temporary folder.",
+    "Nothing of this computer is touched, and nothing needs root.",
 )
 OUTRO = (
     "That was the road. On your machine, begin with: vdesk check",
-    "It only reads. Every command that changes something shows its plan with --dry-run.",
+    "It only reads. Every command that changes something shows its plan first,",
+    "asks, and can be taken back; with --dry-run it shows the plan and ends.",
 )
 
 
@@ -30,52 +32,57 @@ TOUR = (
     Step(
         ("check",),
         3,
-        ("Is it ready? Exit code 3 says no, and each line says what to do.",),
+        ("Is it ready? Exit code 3 says no, and the lines at the end say what to do.",),
     ),
     Step(
         ("iommu", "enable", "--igfx-off", "--dry-run"),
         0,
         (
-            "The firmware has the IOMMU on, the kernel does not use it: an argument is missing.",
-            "First the plan alone: this is all that would be changed.",
+            "The firmware has the IOMMU on, the kernel does not use it: an argument is",
+            "missing. First the plan alone: this is all that would be changed.",
         ),
     ),
     Step(
         ("iommu", "enable", "--igfx-off", "--yes"),
         0,
         (
-            "Now for real. On a real machine this asks, needs root, and runs update-grub;",
-            "a captured machine runs no commands, so that step is skipped here.",
+            "Now for real. A real machine asks, needs root, and runs update-grub here;",
+            "on a captured machine no command runs, so that part is skipped.",
         ),
     ),
     Step(
         ("check",),
         0,
         (
-            "The machine reboots with the argument. (Here: the copy gets what the kernel shows after it.)",
-            "Both of the kernel's lines are there, and the IOMMU has groups.",
+            "The machine reboots with the argument. (Here the copy is switched to what the",
+            "kernel shows after that boot.) There are groups now, and in the kernel's log",
+            "the lines DMAR: IOMMU enabled and DMAR: Disable GFX device mapping.",
         ),
         reboot=True,
     ),
     Step(
         ("groups", "--gpu"),
         0,
-        ("What can be handed over? A group goes to the virtual machine as a whole; bridges do not count.",),
+        (
+            "What can be handed over? A group goes to the virtual machine as a whole;",
+            "bridges in it do not count.",
+        ),
     ),
     Step(
         ("bind", "01:00.0", "--yes"),
         0,
         (
-            "The card leaves its driver for vfio-pci, and its HDMI audio, of the same group, goes along.",
-            "Nothing of this survives a reboot, and vdesk unbind gives both back.",
+            "The card goes to vfio-pci, and its HDMI audio, of the same group, along with",
+            "it. A reboot gives both back to their drivers, and so does vdesk unbind.",
         ),
     ),
     Step(
         ("create", "hoth", "--iso", ISO, "--connect", "test:///default", "--yes"),
         0,
         (
-            "The virtual machine: OVMF, Q35, the card with both functions, fast disk and clocks for Windows.",
-            "It is defined in libvirt's test driver, which runs nothing; without --connect it is the real one.",
+            "The virtual machine: UEFI, Q35, the card with both its functions, a fast disk,",
+            "clocks and timers as Windows likes them. It is defined in libvirt's test",
+            "driver, which runs nothing; without --connect it would be the real one.",
         ),
         instead=("create", "hoth", "--iso", ISO, "--print-xml"),
     ),
@@ -87,6 +94,6 @@ TOUR = (
     Step(
         ("undo", "--all", "--yes"),
         0,
-        ("And all of it can be taken back, newest first, byte for byte.",),
+        ("And all of it can be taken back, newest first.",),
     ),
 )
