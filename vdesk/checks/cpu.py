@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from vdesk.checks.machine import Machine
-from vdesk.host.account import may_use
 from vdesk.host.cpu import PATH, Cpu, cpu
 from vdesk.model.errors import Denied, HostError
-from vdesk.model.finding import FAIL, OK, UNKNOWN, WARN, Finding, finding
+from vdesk.model.finding import FAIL, OK, UNKNOWN, Finding, finding
 
 KVM = "dev/kvm"
 OFF_LINES = ("VMX (outside TXT) disabled by BIOS", "SVM disabled (by BIOS)", "kvm: disabled by bios")
@@ -65,15 +64,6 @@ def kvm(machine: Machine) -> Finding:
         return _kvm_unknown(machine, error)
     except HostError:
         return _no_kvm(machine)
-    if not may_use(host, KVM):
-        return finding(
-            "kvm.device",
-            WARN,
-            "/dev/kvm is there, but not for this user",
-            cause="virtual machines of the system (qemu:///system) run, your own QEMU processes would not use KVM",
-            remedy="sudo usermod -aG kvm $USER, then log out and in",
-            evidence=f"/{KVM}: not readable and writable for this user",
-        )
     return finding("kvm.device", OK, "KVM is ready", evidence=f"/{KVM} is there")
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from vdesk.host.host import Host
 from vdesk.host.kernel_log import printable
+from vdesk.model.number import is_number
 
 PASSWD, GROUP = "etc/passwd", "etc/group"
 PEOPLE = range(1000, 60000)
@@ -41,7 +42,7 @@ def account(host: Host) -> Account:
 def _caller() -> int:
     """The user id behind sudo or pkexec, else this process's own."""
     for name in ("SUDO_UID", "PKEXEC_UID"):
-        if os.geteuid() == 0 and os.environ.get(name, "").isdigit():
+        if os.geteuid() == 0 and is_number(os.environ.get(name, "")):
             return int(os.environ[name])
     return os.getuid()
 
@@ -60,9 +61,4 @@ def _rows(host: Host, path: str, width: int) -> list[list[str]]:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else -1
-
-
-def may_use(host: Host, path: str) -> bool:
-    """Whether this process may read and write what is there; True on a captured machine, where it means nothing."""
-    return not host.tree.own or os.access(host.tree.real(path), os.R_OK | os.W_OK)
+    return int(text) if is_number(text) else -1
