@@ -61,7 +61,8 @@ def run(plan: Plan, host: Host, mode: Mode) -> Report:
     if mode.dry_run:
         report.notes += plan.final
         return report
-    if not consent(Report(plan.command, changes=report.changes, notes=plan.intro + plan.final), host, mode):
+    shown = Report(plan.command, findings=report.findings, changes=report.changes, notes=plan.intro + plan.final)
+    if not consent(shown, host, mode):
         report.exit_code = INTERRUPTED
         report.notes.append("nothing was changed")
         return report

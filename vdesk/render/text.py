@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from vdesk.model import finding as level
 from vdesk.model.errors import Problem
 from vdesk.model.report import ChangeView, Report
 from vdesk.render import Output, clean, mapped
@@ -69,6 +70,8 @@ def write(report: Report, output: Output) -> None:
     view: Callable[[Writer, Report, Output], None] | None = view_of(report.command)
     if view is not None and not report.errors:
         view(out, report, output)
+    if report.command != "check":
+        write_findings(out, report)
     write_changes(out, report, output)
     for note in report.notes:
         out.line(note)
@@ -84,6 +87,7 @@ def write_plan(report: Report, output: Output) -> None:
     err = Writer(sys.stderr, output)
     for note in report.notes:
         err.line(note)
+    write_findings(err, report)
     write_changes(err, report, output)
 
 
@@ -92,6 +96,14 @@ def write_problem(err: Writer, each: Problem) -> None:
     err.say("error", f"{each.what}  [{each.id}]", "bold red")
     err.say("why", each.cause, "dim", body="")
     err.say("do", each.remedy, "bold")
+
+
+def write_findings(out: Writer, report: Report) -> None:
+    """What a plan found that a person should know before."""
+    for each in report.findings:
+        out.say(each.level, each.title, "cyan" if each.level in (level.OK, level.INFO) else "yellow")
+        if each.remedy:
+            out.say("do", each.remedy, "dim", indent=LABEL)
 
 
 def write_changes(out: Writer, report: Report, output: Output) -> None:

@@ -22,8 +22,10 @@ def status(out: Writer, report: Report, output: Output) -> None:
         out.say("", f"{place + ':':<12}{_words(data[place])}  ({where})")
     for line in data.get("log", []):
         out.say("kernel", line, "dim")
-    for each in data.get("advice", []):
-        out.say("do", each, "bold")
+    for first, second in data.get("disagreements", []):
+        out.say("differ", f"what is {first} is not what is {second}", "yellow")
+    if data.get("next"):
+        out.say("do", ", then ".join(data["next"]), "bold")
 
 
 def _words(value: Any) -> str:
