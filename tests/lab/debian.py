@@ -35,11 +35,13 @@ MODPROBE = "".join(f"blacklist {name}\n" for name in SLOW_MODULES) + "install kv
 # A short list makes an initramfs that GRUB reads and update-initramfs writes in a fraction of the time.
 INITRAMFS_MODULES = "virtio_pci\nvirtio_blk\next4\nahci\nsd_mod\nnvme\n"
 AUTOLOGIN = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200 %I vt220\n"
+# QEMU names no router to a network without a way out.
+NETWORK = "[Match]\nName=en*\n[Network]\nDHCP=ipv4\n[Route]\nGateway=10.0.2.2\nGatewayOnLink=yes\n"
 FILES = {
     "etc/resolv.conf": "nameserver 10.0.2.3\n",  # dnsmasq, so libvirt's network, does not start without one
     "etc/hostname": "vdesk-lab\n",
     "etc/hosts": "127.0.0.1 localhost vdesk-lab\n",
-    "etc/systemd/network/lab.network": "[Match]\nName=en*\n[Network]\nDHCP=ipv4\n",
+    "etc/systemd/network/lab.network": NETWORK,
     "etc/systemd/system/serial-getty@ttyS0.service.d/autologin.conf": AUTOLOGIN,
     "etc/modprobe.d/lab.conf": MODPROBE,
     "etc/initramfs-tools/conf.d/lab": "MODULES=list\n",

@@ -127,7 +127,8 @@ class Machine:
 
     def wait_settled(self, timeout: float = 300) -> str:
         """Return `running` or `degraded`, when every job of the boot is done."""
-        return self.agent.run("systemctl is-system-running --wait", timeout).out.strip()
+        # systemd does not wait for the drivers that udev is still loading.
+        return self.agent.run("udevadm settle; systemctl is-system-running --wait", timeout).out.strip()
 
     # --- commands and files
     def run(
