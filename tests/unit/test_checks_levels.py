@@ -125,8 +125,8 @@ CASES = [
     Case(Scene("article", unreadable=("sys/kernel/iommu_groups",)), "gpu.group", "unknown", "", ONE),
     Case(Scene(with_card("debian", driver=None)), "gpu.driver", "ok", "no driver has it", ONE),
     Case(GOOD, "gpu.driver", "info", "sudo vdesk bind 0000:01:00.0", ONE),
-    Case(Scene("intel-hybrid"), "gpu.driver", "warn", "gnome-shell --boot", ONE),
-    Case(Scene(with_card("debian", driver="amdgpu")), "gpu.driver", "warn", "crashes --boot", ONE),
+    Case(Scene("intel-hybrid"), "gpu.driver", "warn", "gnome-shell sudo vdesk bind", ONE),
+    Case(Scene(with_card("debian", driver="amdgpu")), "gpu.driver", "warn", "crashes right after the boot", ONE),
     Case(Scene("debian", {f"{CARD}/driver_override": "vfio-pci\n"}), "gpu.driver", "warn", "meant for vfio-pci", ONE),
     Case(
         Scene("debian", {"proc/77/cmdline": "x", "proc/77/fd": None}, ("proc/77/fd",)),
@@ -163,7 +163,7 @@ CASES = [
         ONE,
     ),
     Case(Scene("debian", {"usr/bin/prime-select": ""}), "graphics.mode", "info"),
-    Case(Scene("laptop-muxless"), "graphics.mode", "warn", "on-demand sudo vdesk gpu select intel"),
+    Case(Scene("laptop-muxless"), "graphics.mode", "warn", "on-demand sudo prime-select intel"),
     Case(
         Scene("debian", AWAY | {"etc/udev/rules.d/50-remove-nvidia.rules": RULE}),
         "graphics.mode",

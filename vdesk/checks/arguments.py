@@ -177,4 +177,4 @@ def claimed_by_id(devices: list[Device], value: str) -> tuple[str, str]:
         )
     if len({device.ids for device in cards}) < len(cards):
         return WARN, f"vfio-pci takes every device of these ids at boot, several equal cards among them: {shown}"
-    return INFO, f"vfio-pci takes every device of these ids at boot: {shown}; vdesk bind --boot goes by address"
+    return INFO, f"vfio-pci takes every device of these ids at boot: {shown}; vdesk bind goes by address"

@@ -55,7 +55,7 @@ def _content(machine: Machine, device: Device, size: int, *, only: bool) -> Find
             cause=f"the kernel says: {bad}"
             if bad
             else "this machine booted with the card: the firmware may have changed its copy",
-            remedy=f"sudo vdesk gpu rom {address}; {OWN_ROM}",
+            remedy=OWN_ROM,
             evidence=evidence,
             device=address,
         )
@@ -69,7 +69,7 @@ def _content(machine: Machine, device: Device, size: int, *, only: bool) -> Find
             UNKNOWN,
             f"the card has a ROM of {size // 1024} KiB; whether it can show a picture under UEFI could not be told",
             cause="the kernel gives its content to root only, and only after it was switched on",
-            remedy=f"sudo vdesk gpu rom {address}",
+            remedy=OWN_ROM,
             evidence=evidence,
             device=address,
         )

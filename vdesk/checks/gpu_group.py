@@ -152,13 +152,13 @@ def _lets_go(machine: Machine, device: Device, evidence: str) -> Finding:
             WARN,
             f"{title}, and it is in use: {', '.join(who[:5])}",
             cause="the kernel would wait for these programs to close it",
-            remedy=f"end them before vdesk bind {address}; or take it at boot: sudo vdesk bind {address} --boot",
+            remedy=f"end them, then: sudo vdesk bind {address}",
             evidence=held.holders[0].evidence,
             device=address,
         )
     if device.driver in UNSTEADY:
         cause = UNSTEADY[device.driver]
-        remedy = f"take it at boot, before its driver: sudo vdesk bind {address} --boot"
+        remedy = f"take it right after the boot, before the desktop starts: sudo vdesk bind {address}"
         return finding(name, WARN, title, cause=cause, remedy=remedy, evidence=evidence, device=address)
     if held.unseen:
         return finding(

@@ -130,7 +130,7 @@ def _prime(machine: Machine) -> Iterator[Seen]:
         return
     does = "the desktop is drawn on the NVIDIA card" if mode == "nvidia" else "the desktop keeps the NVIDIA card open"
     cause = f"in the mode {mode} {does}: it is not free for a virtual machine"
-    yield Seen(WARN, f"prime-select: {mode}", cause, "sudo vdesk gpu select intel, then reboot", evidence)
+    yield Seen(WARN, f"prime-select: {mode}", cause, "sudo prime-select intel, then reboot", evidence)
 
 
 def _suse(machine: Machine) -> Iterator[Seen]:

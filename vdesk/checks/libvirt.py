@@ -119,7 +119,7 @@ def _troubles(machine: Machine, path: str) -> Iterator[_Trouble]:
         yield _Trouble(path, owner, f"sudo chown root:root /{path} && sudo chmod go-w /{path}")
     lines = machine.host.read(path, 1 << 20).splitlines()
     if lines and re.match(r"#!\s*\S*(python2?|env\s+python2?)\s*$", lines[0]):
-        yield _Trouble(path, "it wants Python 2, which is gone", "replace it with: sudo vdesk hook install")
+        yield _Trouble(path, "it wants Python 2, which is gone", "take it away, or rewrite it for Python 3")
     for number, line in enumerate(lines, 1):
         if not line.lstrip().startswith("#") and CALLS.search(line):
             cause = f"line {number} calls libvirt, which waits for the hook: `{printable(line.strip(), 60)}`"

@@ -17,7 +17,7 @@ from vdesk.model.finding import UNKNOWN, Finding, finding
 AS_ROOT = "look again with: sudo vdesk check"
 VERBOSE = "see what was read with: vdesk check -v"
 BOOT = ", and reboot"
-AGAIN = "capture the machine again, as root: sudo vdesk capture DIR"
+AGAIN = "run it on the machine itself: sudo vdesk check; or capture what is missing too"
 
 
 class Machine(NamedTuple):

@@ -131,7 +131,7 @@ def _doubtful(machine: Machine, lines: list[_Line]) -> Finding | None:
         if options:
             level, cause = claimed_by_id(machine.devices, options.group(1))
             if level == WARN:
-                remedy = f"take the line out of {place.rpartition(':')[0]}, and use: sudo vdesk bind ADDR --boot"
+                remedy = f"take the line out of {place.rpartition(':')[0]}, and after each boot: sudo vdesk bind ADDR"
                 seen = f"{place}: {text}"
                 return finding(NAME, WARN, "vfio-pci is told to bind by id", cause=cause, remedy=remedy, evidence=seen)
         if re.search(r"\bvfio_virqfd\b", text) and version[:2] >= WITHOUT_VIRQFD:
