@@ -19,12 +19,14 @@ def shown(size: int) -> str:
 
 
 class CreateDisk(Change):
-    """A new image file, 0600 root: libvirt gives it to QEMU's user while that runs. Raw: all blocks taken now."""
+    """A new image file, 0600 root: libvirt gives it to QEMU's user while that runs. Raw: all blocks taken now.
+
+    `owner` is the machine that it is for (name, libvirt's URI): while that is defined, undo leaves the disk alone."""
 
     kind = "disk"
 
-    def __init__(self, path: str, size: int, format: str) -> None:
-        self.path, self.size, self.format = path, size, format
+    def __init__(self, path: str, size: int, format: str, owner: tuple[str, str] | None = None) -> None:
+        self.path, self.size, self.format, self.owner = path, size, format, owner
         self.target, self.summary = "/" + path, f"make the disk /{path}: {shown(size)}, {format}"
 
     def check(self, host: Host) -> None:
@@ -37,7 +39,7 @@ class CreateDisk(Change):
         """The file that will be made, and since when; what it is after that is added by done()."""
         import time
 
-        return {"path": self.path, "since": time.time_ns()}
+        return {"path": self.path, "since": time.time_ns(), "owner": self.owner}
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Make it; a captured machine gets no disk."""
@@ -66,6 +68,7 @@ class CreateDisk(Change):
         """Nothing was written to it since; after a crash in the making: it is newer than the intent, and 0600."""
         if not host.exists(record["path"]):
             return
+        _not_needed(host, record)
         found = host.stat(record["path"], follow=False)
         ours = found.kind == "file" and found.mode == MODE and found.mtime_ns >= record["since"]
         if "mtime" in record:
@@ -87,6 +90,24 @@ class CreateDisk(Change):
             host.remove(record["path"])
         except Absent:
             return
+
+
+def _not_needed(host: Host, record: Record) -> None:
+    """Refused while the machine that the disk was made for is defined: undo goes on past a machine that still runs."""
+    if not record.get("owner"):
+        return
+    from vdesk.host.libvirt_conn import connect
+
+    name, uri = record["owner"]
+    if connect(host, uri).find(name):
+        raise Refused(
+            problem(
+                "undo.disk-needed",
+                f"/{record['path']} stays: the virtual machine {name} is still defined",
+                "it would find no disk at its next start, or lose the one it runs from",
+                f"delete the machine first: vdesk delete {name}",
+            )
+        )
 
 
 class RemoveDisk(Change):

@@ -63,6 +63,8 @@ def create(ctx: click.Context, /, print_xml: bool, start_it: bool, connect: str 
     dry = bool(settings.given.get("dry_run"))
     choose = None if settings.json else _chooser(settings)
     report = changing(ctx, lambda host: plans.create(host, request, connect, choose, dry_run=dry))
+    if settings.given.get("yes") and not dry:
+        report.notes[:0] = report.data.get("warnings", [])  # nobody was asked, so nobody has seen them
     if start_it and not report.exit_code and not dry:
         return _then_start(settings, request.name, connect, report)
     return report

@@ -12,8 +12,8 @@ from vdesk.model.errors import Refused, VdeskError, problem
 
 SYSTEM = "qemu:///system"
 SECONDS = 30.0
-ASK_SECONDS = 60.0
-"""Domain capabilities: libvirt probes QEMU the first time, seen to take 20 s."""
+ASK_SECONDS = 300.0
+"""Capabilities and definitions: libvirt probes QEMU the first time, seen to take 20 s under emulation."""
 STATES = {
     0: "no state",
     1: "running",
@@ -94,7 +94,7 @@ def limited(what: str, seconds: float, call: Callable[[], Result]) -> Result:
 def _translated(what: str, error: BaseException) -> BaseException:
     if type(error).__name__ != "libvirtError":
         return error
-    text = str(error).removeprefix("internal error: ")
+    text = " ".join(str(error).removeprefix("internal error: ").split())
     return LibvirtError(problem("libvirt.refused", f"libvirt refused: {what}", text, _remedy(text)))
 
 

@@ -65,7 +65,8 @@ def _free_name(host: Host, name: str, libvirt: Libvirt | None) -> None:
 def _changes(host: Host, request: Request, spec: Spec, xml: str, uri: str | None) -> list[Change]:
     changes: list[Change] = []
     if spec.disk.create is not None:
-        changes.append(CreateDisk(spec.disk.path[1:], spec.disk.create, spec.disk.format))
+        owner = (spec.name, uri) if uri and host.is_live else None
+        changes.append(CreateDisk(spec.disk.path[1:], spec.disk.create, spec.disk.format, owner))
     changes += _answer_disc(host, request, spec)
     changes.append(DefineDomain(spec.name, spec.uuid, xml, uri))
     return changes

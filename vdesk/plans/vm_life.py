@@ -258,7 +258,7 @@ def _images(host: Host, libvirt: Libvirt, found: Defined, disks: bool) -> tuple[
     removed: list[Change] = []
     kept = []
     for disk in found.disks:
-        if not disk.source or (disk.disc and disk.source not in found.made):
+        if not disk.source or not host.exists(disk.source.lstrip("/")) or (disk.disc and disk.source not in found.made):
             continue
         if not disks:
             kept.append((disk.source, "it is removed only with --disks"))

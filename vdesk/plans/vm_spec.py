@@ -12,6 +12,7 @@ from vdesk.model.errors import Problem, Refused, WrongUsage, problem
 from vdesk.plans import vm_devices, vm_disks
 from vdesk.plans.vm_devices import Choose, Given
 from vdesk.vm import defaults, identity, layout, words
+from vdesk.vm.capabilities import has_kvm
 from vdesk.vm.domain_xml import domain_xml
 from vdesk.vm.facts import Answers, Facts, read_facts
 from vdesk.vm.install_media import guess_os
@@ -81,9 +82,9 @@ def _ask(libvirt: Libvirt | None, host: Host, machine: str) -> Answers:
     """What libvirt says; the test driver has other machines in mind than this one."""
     if libvirt is None or libvirt.mock or not host.is_live:
         return Answers()
-    kind = "kvm" if host.exists("dev/kvm") else "qemu"
-    alias = "q35" if machine == "q35" else "pc"
-    return Answers(libvirt.domain_capabilities(alias, kind), libvirt.capabilities(), libvirt.version())
+    alias, offered = "q35" if machine == "q35" else "pc", libvirt.capabilities()
+    kind = "kvm" if host.exists("dev/kvm") and has_kvm(offered) else "qemu"
+    return Answers(libvirt.domain_capabilities(alias, kind), offered, libvirt.version())
 
 
 def _uuids(libvirt: Libvirt | None) -> frozenset[str]:
