@@ -39,9 +39,10 @@ class BindDriver(Change):
 
     override, unbind, drivers_probe, then the driver link is read: drivers_probe reports success also when nothing was
     bound (Documentation/ABI/testing/sysfs-bus-pci). The override is written before the unbind, so that nothing else can
-    take the function in between; it stays set for vfio-pci. `unloaded`: a change before this one unloads the driver, so
-    that the way back is to no driver where that has happened. `after` is the record of the change that this one takes
-    back: its override is set again. `shown` is told the driver that the function then has."""
+    take the function in between; it stays set for vfio-pci. `loaded`: a change before this one loads `driver`;
+    `unloaded`: one unloads the driver that has the function, so that the way back is to no driver where that has
+    happened. `after` is the record of the change that this one takes back: its override is set again. `shown` is told
+    the driver that the function then has."""
 
     kind = "driver"
 
@@ -52,12 +53,14 @@ class BindDriver(Change):
         was: str | None,
         *,
         native: bool = False,
+        loaded: bool = False,
         unloaded: bool = False,
         after: Record | None = None,
         shown: dict[str, Any] | None = None,
     ) -> None:
         self.address, self.driver, self.was = address, driver, was
-        self.native, self.unloaded, self.after, self.shown = native, unloaded, after, shown
+        self.native, self.after, self.shown = native, after, shown
+        self.loaded, self.unloaded = loaded, unloaded
         self.leave = _named(after.get("override")) if after else ""
         self.target = address
         goal = "the driver that the kernel has for it" if native else driver or "no driver"
@@ -88,7 +91,7 @@ class BindDriver(Change):
             "override": host.sysfs_read(f"{DEVICES}/{self.address}/driver_override"),
             "identity": identity(host, self.address),
             "boot": boot_id(host),
-            "model": host.kernel.snapshot(self.address, self.driver),
+            "model": host.kernel.snapshot(self.address, self.driver, self.loaded),
         }
 
     def apply(self, host: Host, progress: Progress) -> bool:
@@ -99,6 +102,7 @@ class BindDriver(Change):
         late = steps(self.address, now, None, override) if now else []
         carry_out(host, self.address, steps(self.address, self.driver, now, self.leave, self.native), late)
         if self.after:
+            expect(host, self.address, self.driver)
             _tidy(host, self.after)
         return DONE
 
@@ -147,8 +151,8 @@ class BindDriver(Change):
         if driver_of(host, address) != record["was"]:
             back = _way_back(host, record)
             carry_out(host, address, back, back[2:])
-        _tidy(host, record)
         expect(host, address, record["was"])
+        _tidy(host, record)
 
 
 def identity(host: Host, address: str) -> str:
@@ -241,7 +245,7 @@ def _held(address: str, driver: str, error: TimedOut) -> VdeskError:
             "driver.held",
             f"{driver} did not let go of {address} within {UNBIND_SECONDS:.0f} s",
             f"{error.cause}; it goes back to its driver by itself when that returns",
-            f"close what uses the device: vdesk gpu list, fuser -v /dev/snd/* /dev/dri/*; then bind {address} again",
+            f"close what uses the device (fuser -v /dev/snd/* /dev/dri/*), then bind {address} again",
         )
     )
 

@@ -13,6 +13,7 @@ from vdesk.changes.plan import Plan
 from vdesk.changes.undo import take_back
 from vdesk.host import Host
 from vdesk.host.lock import locked
+from vdesk.host.signals import undisturbed
 from vdesk.model import report as state
 from vdesk.model.errors import (
     FAILED,
@@ -114,17 +115,26 @@ class _Run:
         try:
             for change, view in zip(self.plan.changes, self.report.changes, strict=True):
                 self._one(entry, change, view)
-            for number, seq in self.plan.settles:
-                self._settle(number, seq, entry)
-            self._settle_own(entry)
+            self._reach("close")
         except KeyboardInterrupt:
             self._put_back(entry, INTERRUPTED, _interrupted())
         except VdeskError as error:
             self._put_back(entry, FAILED, *error.problems)
         except Exception as error:
             self._put_back(entry, FAILED, _bug(error))
-        self._reach("close")
-        self.journal.close(entry)
+        self._finish(entry)
+
+    def _finish(self, entry: Entry) -> None:
+        """Write down the end. An interrupt comes too late for that: half of the records settled would be no record."""
+        try:
+            with undisturbed():
+                if self.report.exit_code == 0:
+                    for number, seq in self.plan.settles:
+                        self._settle(number, seq, entry)
+                    self._settle_own(entry)
+                self.journal.close(entry)
+        except KeyboardInterrupt:
+            return  # held back until here: all is done, and written down
 
     def _one(self, entry: Entry, change: Change, view: ChangeView) -> None:
         self.mode.progress(change.summary)
@@ -152,6 +162,7 @@ class _Run:
             view.state = state.UNDONE if step.state == log.UNDONE and not failed_here else view.state
         for leftover in left:
             self.report.errors += leftover.problems
+        self._reach("close")
 
     def _settle(self, number: int, seq: int, by: Entry) -> None:
         for entry in self.journal.entries():

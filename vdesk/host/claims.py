@@ -134,7 +134,7 @@ def _disks(host: Host, taken: Sequence[Device]) -> list[Claim]:
         for address in use.functions & wanted:
             places.setdefault(address, []).append(use)
     found = []
-    for address, used in places.items():
+    for address, used in sorted(places.items()):
         parts = list(dict.fromkeys(f"{use.place} on {use.node}" for use in used))
         shown = ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")
         remedy = "unmount what is on it (swapoff for swap); a disk that the system runs from cannot be given away"

@@ -58,7 +58,8 @@ def holding(host: Host, devices: Iterable[Device]) -> Holding:
                 unseen += bool(host.value(f"proc/{name}/cmdline"))  # threads of the kernel have none, and hold nothing
             except HostError:
                 continue
-    return Holding(tuple(sorted(set(found))), unseen)
+    once = {(each.address, each.pid, each.node): each for each in sorted(found, reverse=True)}
+    return Holding(tuple(sorted(once.values())), unseen)
 
 
 def nodes(host: Host, devices: Iterable[Device]) -> dict[str, Address]:

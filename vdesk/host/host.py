@@ -211,8 +211,9 @@ class SysfsWriter:
         """Whether every write to the device has returned; waits until each has had its time."""
         return True
 
-    def snapshot(self, address: str, driver: str | None) -> dict[str, Any]:
-        """What `give_back` needs to leave no trace of a move to `driver`; the kernel itself leaves none."""
+    def snapshot(self, address: str, driver: str | None, loaded: bool) -> dict[str, Any]:
+        """What `give_back` needs to leave no trace of a move to `driver`, which the command has loaded or not; the
+        kernel itself leaves none."""
         return {}
 
     def give_back(self, address: str, before: dict[str, Any]) -> None:

@@ -57,13 +57,17 @@ class KernelModel(SysfsWriter):
         else:
             writing.write(self.tree, path, before.encode("utf-8", "surrogateescape"), None, None)
 
-    def snapshot(self, address: str, driver: str | None) -> dict[str, Any]:
+    def snapshot(self, address: str, driver: str | None, loaded: bool) -> dict[str, Any]:
         """The links between the device and its driver, and which folders of drivers the capture does not have."""
         was = self._driver(f"{DEVICES}/{address}")
         return {
             "link": self._link(f"{DEVICES}/{address}/driver"),
             "back": self._link(f"{DRIVERS}/{was}/{address}") if was else None,
-            "new": [name for name in (driver, was) if name and not self._exists(f"{DRIVERS}/{name}")],
+            "new": [
+                name
+                for name in (driver, was)
+                if name and ((loaded and name == driver) or not self._exists(f"{DRIVERS}/{name}"))
+            ],
         }
 
     def give_back(self, address: str, before: dict[str, Any]) -> None:

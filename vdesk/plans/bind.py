@@ -43,13 +43,14 @@ def bind(host: Host, addresses: Sequence[Address], *, only: bool = False, force:
 def _changes(host: Host, moving: list[Device]) -> list[Change]:
     """Sound and USB functions go before their graphics card; its driver is told to let go just before its own turn."""
     found: list[Change] = []
-    if not host.exists(VFIO_DRIVER):
+    load = not host.exists(VFIO_DRIVER)
+    if load:
         found.append(RunCommand(["modprobe", VFIO], "load vfio-pci (it stays; without a device it does nothing)"))
-    found += [BindDriver(str(each.address), VFIO, each.driver) for each in moving if not each.is_gpu]
+    found += [BindDriver(str(each.address), VFIO, each.driver, loaded=load) for each in moving if not each.is_gpu]
     found += nvidia.release(host, moving)
     gone = nvidia.unloads(host, moving)
     found += [
-        BindDriver(str(each.address), VFIO, each.driver, unloaded=gone and each.driver == "nvidia")
+        BindDriver(str(each.address), VFIO, each.driver, loaded=load, unloaded=gone and each.driver == "nvidia")
         for each in moving
         if each.is_gpu
     ]

@@ -1,0 +1,1 @@
+"""Kernels that misbehave, and small pieces of sysfs to try them on."""
