@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vdesk.checks.iommu import ENABLE, switched_off
+from vdesk.checks.iommu import ENABLE, about, switched_off
 from vdesk.checks.machine import Machine
 from vdesk.host import cmdline
 from vdesk.host.iommu_state import OFF_IN_KERNEL
@@ -72,9 +72,9 @@ def findings(machine: Machine) -> list[Finding]:
         cause = "; ".join(dict.fromkeys(each.cause for each in wrong))
         remedy = "; ".join(dict.fromkeys(each.remedy for each in wrong if each.level == worst.level))
         return [finding(NAME, worst.level, _title(wrong), cause=cause, remedy=remedy, evidence=evidence)]
-    about = [word for word in booted if "iommu" in word.partition("=")[0]]
+    said = about(booted)
     needed = ", and none is needed" if machine.iommu.is_on else ""
-    title = f"booted with {' '.join(about)}" if about else f"no argument about the IOMMU{needed}"
+    title = f"booted with {' '.join(said)}" if said else f"no argument about the IOMMU{needed}"
     return [finding(NAME, OK, title, evidence=evidence)]
 
 

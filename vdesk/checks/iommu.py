@@ -16,6 +16,7 @@ MENU = {
 }
 ENABLE = "sudo vdesk iommu enable, then reboot"
 UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+NAMES = ("iommu", "intel_iommu", "amd_iommu")
 OFF_WORDS = {"intel": ("iommu", "intel_iommu"), "amd": ("iommu", "amd_iommu"), "other": ("iommu",)}
 
 
@@ -102,7 +103,7 @@ def _off_in_kernel(machine: Machine) -> Finding:
         cause = "the kernel was booted with intel_iommu=on and still made no groups"
         remedy = "look why with: journalctl -k -b --grep DMAR; an update of the firmware often helps"
     title = "the firmware has an IOMMU, the kernel does not use it"
-    booted = f"; /{cmdline.PATH}: {' '.join(_about(iommu.booted or ())) or 'no argument about it'}"
+    booted = f"; /{cmdline.PATH}: {' '.join(about(iommu.booted or ())) or 'no argument about it'}"
     return finding("kernel.iommu", FAIL, title, cause=cause, remedy=remedy, evidence=iommu.evidence + booted)
 
 
@@ -123,8 +124,9 @@ def _intel(booted: tuple[str, ...]) -> list[str]:
     return [word for value in cmdline.values(booted, "intel_iommu") for word in value.split(",")]
 
 
-def _about(booted: tuple[str, ...]) -> list[str]:
-    return [word for word in booted if "iommu" in word.partition("=")[0]]
+def about(booted: tuple[str, ...]) -> list[str]:
+    """The arguments that speak of the IOMMU itself, not of modules."""
+    return [word for word in booted if word.startswith("iommu.") or word.partition("=")[0] in NAMES]
 
 
 def irq_remapping(machine: Machine) -> Finding:

@@ -1,0 +1,130 @@
+"""kernel.cmdline and the readers below it: which word is wrong, how bad it is, and what helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.scenes import Scene, Stage, booted
+from vdesk.host import captured, cmdline
+from vdesk.model.finding import Finding
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Return where machines are laid out, each once."""
+    return Stage(tmp_path_factory.mktemp("machines"))
+
+
+def about(stage: Stage, scene: Scene, id: str = "kernel.cmdline") -> Finding:
+    """Return the finding about the arguments of that boot."""
+    return next(each for each in stage.look(scene).findings if each.id == id)
+
+
+@pytest.mark.parametrize(
+    ("words", "level", "said"),
+    [
+        ("intel_iommu=on iommu=pt", "ok", "booted with intel_iommu=on iommu=pt"),
+        ("intel_iommu=on,igfx_off", "ok", "intel_iommu=on,igfx_off"),
+        ("quiet splash", "ok", "none is needed"),
+        ("-- nomodeset", "ok", "none is needed"),
+        ("intel_iommu=pt", "warn", "sudo vdesk iommu enable (--pt where iommu=pt is wanted)"),
+        ("intel_iommu=on,pt", "warn", "intel_iommu=pt"),
+        ("intel_iommu=yes", "warn", "no value yes"),
+        ("intel_iommu=off intel_iommu=on", "warn", "the last one wins: on"),
+        ("amd_iommu=on", "warn", "AMD's IOMMU needs no argument"),
+        ("iommu=1", "info", "the kernel ignores it"),
+        ("pcie_acs_override=downstream,multifunction", "warn", "does not keep apart"),
+        ("nomodeset", "warn", "nomodeset"),
+        ("nointremap", "warn", "interrupt remapping"),
+        ("vfio_iommu_type1.allow_unsafe_interrupts=1", "warn", "disturb the host"),
+        ("vfio-iommu-type1.allow-unsafe-interrupts=1", "warn", "disturb the host"),
+        ("vfio_iommu_type1.allow_unsafe_interrupts=0", "ok", "none is needed"),
+        ("video=efifb:off", "info", "6.0"),
+        ("video=HDMI-A-1:1920x1080", "ok", "none is needed"),
+        ("initcall_blacklist=sysfb_init", "info", "6.0"),
+        ("vfio-pci.ids=10de:1402,10de:0fba", "info", "0000:01:00.0, 0000:01:00.1"),
+        ("vfio-pci.ids=8086:1912", "warn", "the card of the boot display"),
+        ("vfio_pci.ids=dead:beef", "info", "no device of this machine"),
+    ],
+)
+def test_an_argument(stage: Stage, words: str, level: str, said: str) -> None:
+    found = about(stage, booted("debian", *words.split()))
+    assert found.level == level, found
+    assert said in " ".join(found)
+
+
+def test_equal_cards_by_id(stage: Stage) -> None:
+    """One id, two cards: both would go."""
+    found = about(stage, booted("identical-gpus", "vfio-pci.ids=10de:1c03"))
+    assert found.level == "warn" and "0000:01:00.0" in found.cause and "0000:02:00.0" in found.cause
+
+
+@pytest.mark.parametrize("word", ["iommu=off", "iommu=pt,off"])
+def test_iommu_off_is_taken_out_by_hand(stage: Stage, word: str) -> None:
+    found = about(stage, booted("off-in-kernel", word))
+    assert found.level == "fail" and f"take {word} out of /etc/default/grub" in found.remedy
+
+
+def test_amd_switched_off(stage: Stage) -> None:
+    edits = {"proc/cmdline": "ro amd_iommu=off\n", "sys/class/iommu/ivhd0": "\0gone"}
+    found = about(stage, Scene("amd-two-ccx", edits))
+    assert found.level == "fail" and "amd_iommu=off" in found.cause and "vdesk iommu enable" not in found.remedy
+
+
+def test_intels_argument_on_amd(stage: Stage) -> None:
+    found = about(stage, booted("amd-two-ccx", "intel_iommu=on"))
+    assert found.level == "info" and "does nothing" in found.cause
+
+
+def test_the_worst_comes_first_and_all_are_told(stage: Stage) -> None:
+    found = about(stage, booted("debian", "iommu=1", "nomodeset", "intel_iommu=pt"))
+    assert found.level == "warn" and "iommu=1" not in found.title
+    assert all(word in found.cause for word in ("iommu has no value 1", "nomodeset", "iommu=pt was meant"))
+
+
+@pytest.mark.parametrize(
+    ("distribution", "command"),
+    [
+        ("ID=ubuntu\nID_LIKE=debian\n", "sudo update-grub"),
+        ("ID=fedora\n", "sudo grubby --update-kernel=ALL --remove-args=nomodeset"),
+        ("ID=opensuse-tumbleweed\nID_LIKE='opensuse suse'\n", "sudo update-bootloader --del-option nomodeset"),
+        ("ID=arch\n", "sudo grub-mkconfig -o /boot/grub/grub.cfg"),
+    ],
+)
+def test_taking_out_is_the_distributions_way(stage: Stage, distribution: str, command: str) -> None:
+    scene = Scene("debian", {"proc/cmdline": "ro nomodeset\n", "etc/os-release": distribution})
+    assert command in about(stage, scene).remedy
+
+
+@pytest.mark.parametrize(
+    ("distribution", "command"),
+    [
+        ("ID=ubuntu\n", "sudo apt install swtpm swtpm-tools"),
+        ("ID=fedora\n", "sudo dnf install swtpm swtpm-tools"),
+        ("ID=manjaro\nID_LIKE=arch\n", "sudo pacman -S swtpm"),
+        ("ID=opensuse-leap\nID_LIKE='suse opensuse'\n", "sudo zypper install swtpm"),
+        ("ID=gentoo\n", "with your package manager"),
+    ],
+)
+def test_packages_have_the_distributions_names(stage: Stage, distribution: str, command: str) -> None:
+    scene = Scene("no-tpm", {"etc/os-release": distribution})
+    assert command in about(stage, scene, "software.tpm").remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a b=c\n", ("a", "b=c")),
+        ('a="b c" d', ("a=b c", "d")),
+        ('"a b"=c', ("a b=c",)),
+        ('a="b c', ("a=b c",)),
+        ("a -- b", ("a",)),
+        ("\n", ()),
+    ],
+)
+def test_words_as_the_kernel_splits_them(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cmdline").write_text(text)
+    assert cmdline.booted(captured(str(tmp_path))) == words
