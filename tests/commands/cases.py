@@ -69,7 +69,27 @@ CASES = {
     ),
     "create-plan": Case(
         (f"create hoth --iso {ISO} --dry-run", f"create hoth --iso {ISO} --print-xml"),
-        ("article-booted", "debian", "no-tpm", "old-libvirt"),
+        ("article-booted", "amd-two-ccx", "no-tpm", "laptop-muxless"),
+    ),
+    "vm-road": Case(
+        tuple(
+            f"{line} --connect test:///default"
+            for line in (
+                "list",
+                f"create hoth --iso {ISO} -y",
+                f"create hoth --iso {ISO} -y",
+                "list",
+                "show hoth",
+                "start hoth -y",
+                "start hoth -y",
+                "delete hoth -y",
+                "stop hoth -y",
+                "delete hoth -y",
+                "show hoth",
+                "list",
+            )
+        ),
+        ("article-booted", "debian"),
     ),
     "create-refused": Case(
         (f"create hoth --iso {ISO} -n", f"create hoth --iso {ISO} --gpu 01:00.0 -n"),

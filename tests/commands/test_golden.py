@@ -7,12 +7,15 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.commands.cases import CASES
 from tests.commands.running import Machines, on
+from vdesk.host.libvirt_conn import Libvirt
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/commands"
 MASKS = (
@@ -48,10 +51,20 @@ def as_json(root: Path, lines: tuple[str, ...]) -> str:
     return masked(json.dumps(found, indent=1, ensure_ascii=False)) + "\n"
 
 
+@contextmanager
+def libvirt_test_driver() -> Iterator[None]:
+    """Keep libvirt's test driver open: it forgets its machines when the last connection is closed."""
+    kept = Libvirt("test:///default")
+    yield
+    del kept
+
+
 @pytest.mark.parametrize(("name", "machine"), EACH, ids=[f"{name}-{machine}" for name, machine in EACH])
 def test_golden(name: str, machine: str, fresh: Machines, request: pytest.FixtureRequest) -> None:
     lines = CASES[name].lines
-    for suffix, found in (("txt", as_text(fresh(machine), lines)), ("json", as_json(fresh(machine), lines))):
+    for suffix, run in (("txt", as_text), ("json", as_json)):
+        with libvirt_test_driver():
+            found = run(fresh(machine), lines)
         kept = GOLDEN / name / f"{machine}.{suffix}"
         if request.config.getoption("--regenerate"):
             kept.parent.mkdir(parents=True, exist_ok=True)

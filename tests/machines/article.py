@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from tests.machines.parts import Card, Cpu, Disk, Distribution, Holder, Machine, Mount, Nic, Pci, Usb
+from tests.machines.parts import Card, Cpu, Disk, Distribution, Holder, Machine, Mount, Nic, Pci, Tree, Usb
 from tests.machines.software_files import installed
 
 INTEL_FLAGS = (
@@ -40,6 +40,7 @@ UBUNTU_22 = Distribution(
 )
 
 
+DISCS: Tree = {f"var/lib/libvirt/images/{name}.iso": "" for name in ("win10", "virtio-win")}
 NO_NVIDIA = "".join(
     f"{line}\n" for line in ("blacklist nvidia", "blacklist nvidia-drm", "blacklist nvidia-modeset", "alias nvidia off")
 )
@@ -206,8 +207,7 @@ def article() -> Machine:
         groups={"kvm": "user"},
         files={
             "etc/prime-discrete": "off\n",
-            "var/lib/libvirt/images/win10.iso": "",
-            "var/lib/libvirt/images/virtio-win.iso": "",
+            **DISCS,
             "lib/modprobe.d/blacklist-nvidia.conf": NO_NVIDIA,
             "lib/modprobe.d/nvidia-graphics-drivers.conf": NO_NOUVEAU,
             "etc/default/grub.d/init-select.cfg": "# This file does nothing; a package left it behind.\n",

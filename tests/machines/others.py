@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.machines.article import INTEL_FLAGS, LAST, STARTED, TABLES, UNITS, article, joins
+from tests.machines.article import DISCS, INTEL_FLAGS, LAST, STARTED, TABLES, UNITS, article, joins
 from tests.machines.desktops import DEBIAN_12, DEBIAN_13, QEMU_10
 from tests.machines.parts import Card, Cpu, Disk, Distribution, Holder, Machine, Mount, Nic, Pci, Usb
 from tests.machines.software_files import installed
@@ -147,7 +147,7 @@ def amd_two_ccx() -> Machine:
         log=(*AMD_LOG, *joins(pci), *AMD_END),
         holders=(Holder(1893, "kwin_wayland", ("/dev/dri/card0",)),),
         software=installed("7.2.19 (Debian 1:7.2+dfsg-7+deb12u16)", "9.0.0"),
-        files={},
+        files=DISCS,
     )
 
 
@@ -206,6 +206,7 @@ def intel_hybrid() -> Machine:
         software=QEMU_10,
         memory_mib=65536,
         files={
+            **DISCS,
             "sys/module/nvidia/refcnt": "42\n",
             "proc/driver/nvidia/gpus/0000:01:00.0/information": "Device Minor:\t 0\n",
         },
@@ -281,6 +282,6 @@ def laptop_muxless() -> Machine:
             extra={("prime-select", "query"): "on-demand\n"},
         ),
         laptop=True,
-        files={"etc/prime-discrete": "on-demand\n"},
+        files={**DISCS, "etc/prime-discrete": "on-demand\n"},
         mounts=(Mount("259:2", "/dev/nvme0n1p2", "/"), Mount("259:1", "/dev/nvme0n1p1", "/boot/efi", "vfat")),
     )
