@@ -51,6 +51,8 @@ ACPI = "sys/firmware/acpi/tables"
 RULE = 'ACTION=="add", ATTR{vendor}=="0x10de", ATTR{class}=="0x03[0-9]*", ATTR{remove}="1"\n'
 HOOK = "#!/bin/sh\nset -e\nvirsh net-start default\n"
 MEMINFO = "MemTotal: {} kB\nMemAvailable: {} kB\n"
+NO_GRUB = {each: GONE for each in ("boot/grub", "etc/default", "usr/sbin/update-grub")}
+NO_ISO = {"var/lib/libvirt/images/virtio-win.iso": GONE}
 ONLY_LIBVIRT = "kvm:x:108:\nlibvirt:x:109:user\n"
 NO_IDS = "\n".join(f"{name}:x:{number}:" for name, number in (("kvm", 108), ("libvirt", 109))) + "\n"
 
@@ -181,7 +183,7 @@ CASES = [
     Case(Scene("no-tpm"), "software.firmware", "warn", "Secure Boot apt install ovmf"),
     Case(Scene("debian", {"usr/share/qemu": GONE}), "software.firmware", "fail", "sudo apt install ovmf"),
     Case(Scene("debian", unreadable=("usr/share/qemu/firmware",)), "software.firmware", "unknown"),
-    Case(Scene("amd-two-ccx"), "software.virtio-iso", "warn", "fedorapeople.org"),
+    Case(Scene("debian", NO_ISO), "software.virtio-iso", "warn", "fedorapeople.org"),
     Case(Scene("debian", unreadable=("var/lib/libvirt/images",)), "software.virtio-iso", "unknown"),
     Case(Scene("debian", {"run/vdesk/commands.json": TWO_DAEMONS}), "libvirt.daemon", "warn", "two"),
     Case(
@@ -196,9 +198,10 @@ CASES = [
     Case(Scene("debian", {"etc/group": ONLY_LIBVIRT}), "user.groups", "info", "usermod -aG kvm"),
     Case(Scene("debian", {"etc/group": NO_IDS}), "user.groups", "warn", "sudo usermod -aG libvirt,kvm user"),
     Case(Scene("debian", unreadable=("etc/group",)), "user.groups", "unknown"),
-    Case(Scene("debian", {"etc/NIXOS": "", "boot/grub": GONE}), "boot.loader", "info", "NixOS"),
+    Case(Scene("debian", {"etc/NIXOS": ""}), "boot.loader", "info", "nixos"),
+    Case(Scene("debian", {"boot/refind_linux.conf": ""}), "boot.loader", "warn", "refind bootctl"),
     Case(Scene("article", {"run/ostree-booted": ""}), "boot.loader", "warn", "rpm-ostree kargs"),
-    Case(Scene("debian", {"boot/grub": GONE}), "boot.loader", "unknown"),
+    Case(Scene("debian", NO_GRUB), "boot.loader", "unknown"),
     Case(Scene("debian", {"proc/meminfo": MEMINFO.format(6 << 20, 5 << 20)}), "host.memory", "warn", "6.0 GiB"),
     Case(Scene("debian", {"proc/meminfo": MEMINFO.format(16 << 20, 2 << 20)}), "host.memory", "warn", "close programs"),
     Case(Scene("debian", {"proc/meminfo": MEMINFO.format(3 << 20, 2 << 20)}), "host.memory", "fail"),
