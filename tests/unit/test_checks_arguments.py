@@ -128,3 +128,28 @@ def test_words_as_the_kernel_splits_them(tmp_path: Path, text: str, words: tuple
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/cmdline").write_text(text)
     assert cmdline.booted(captured(str(tmp_path))) == words
+
+
+def test_what_is_generated_only_wants_a_reboot(stage: Stage) -> None:
+    """After `vdesk iommu enable` nobody is sent to it again."""
+    entry = "menuentry 'a' {\n\tlinux\t/vmlinuz root=/dev/sda1 ro quiet intel_iommu=on\n}\n"
+    scene = Scene("article", {"boot/grub/grub.cfg": entry})
+    for id in ("kernel.iommu", "kernel.cmdline"):
+        found = about(stage, scene, id)
+        assert found.remedy.startswith("reboot: /boot/grub/grub.cfg has intel_iommu=on"), found
+
+
+@pytest.mark.parametrize(
+    ("words", "off"),
+    [
+        ("intel_iommu=on intel_iommu=off", "intel_iommu=off"),
+        ("intel_iommu=off intel_iommu=on,igfx_off", ""),
+        ("iommu=off iommu=pt", "iommu=off"),
+        ("amd_iommu=off", ""),
+        ("-- intel_iommu=off", ""),
+    ],
+)
+def test_what_switches_it_off(stage: Stage, words: str, off: str) -> None:
+    """The last of intel_iommu= wins, iommu=off stays, AMD's argument does nothing on Intel."""
+    found = about(stage, booted("off-in-kernel", *words.split()), "kernel.iommu")
+    assert (f"booted with {off}" in found.cause) if off else ("=off" not in found.cause)

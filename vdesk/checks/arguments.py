@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vdesk.checks.iommu import ENABLE, about, switched_off
+from vdesk.checks.iommu import about, enable, switched_off
 from vdesk.checks.machine import Machine
 from vdesk.host import cmdline
 from vdesk.host.iommu_state import OFF_IN_KERNEL
@@ -95,10 +95,10 @@ def _wrong(machine: Machine, booted: tuple[str, ...]) -> Iterator[Wrong]:
 def _iommu_off(machine: Machine) -> Iterator[Wrong]:
     off = switched_off(machine)
     if off:
-        remedy = ENABLE if off.startswith("intel_iommu=") else machine.take_out(off)
+        remedy = enable(machine) if off.startswith("intel_iommu=") else machine.take_out(off)
         yield Wrong(FAIL, off, f"{off} switches the IOMMU off", remedy)
     elif machine.iommu.name == OFF_IN_KERNEL and machine.iommu.vendor == "intel" and not _intel_words(machine):
-        yield Wrong(WARN, "intel_iommu=on is missing", "this kernel needs intel_iommu=on to use VT-d", ENABLE)
+        yield Wrong(WARN, "intel_iommu=on is missing", "this kernel needs intel_iommu=on to use VT-d", enable(machine))
 
 
 def _intel_words(machine: Machine) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from vdesk.boot import grub_cfg
 from vdesk.checks.machine import Machine
 from vdesk.host import acpi, cmdline
 from vdesk.host.iommu_state import OFF_IN_FIRMWARE
 from vdesk.host.iommu_state import UNKNOWN as NOT_KNOWN
 from vdesk.host.pci import GROUPS
+from vdesk.model.errors import HostError
 from vdesk.model.finding import FAIL, INFO, OK, UNKNOWN, WARN, Finding, finding
+from vdesk.model.kernel_args import effect, split
 
 MENU = {
     "intel": 'enable "VT-d" (Intel Virtualization Technology for Directed I/O)',
@@ -17,7 +20,6 @@ MENU = {
 ENABLE = "sudo vdesk iommu enable, then reboot"
 UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 NAMES = ("iommu", "intel_iommu", "amd_iommu")
-OFF_WORDS = {"intel": ("iommu", "intel_iommu"), "amd": ("iommu", "amd_iommu"), "other": ("iommu",)}
 
 
 def findings(machine: Machine) -> list[Finding]:
@@ -87,7 +89,7 @@ def kernel(machine: Machine) -> Finding:
 def _off_in_kernel(machine: Machine) -> Finding:
     """The table is there and the groups are not: an argument is missing, or one switches it off, or it failed."""
     iommu = machine.iommu
-    cause, remedy = "the kernel was booted without intel_iommu=on", ENABLE
+    cause, remedy = "the kernel was booted without intel_iommu=on", enable(machine)
     off = switched_off(machine)
     if iommu.booted is None:
         cause = f"the kernel does not use it; /{cmdline.PATH} could not be read"
@@ -108,16 +110,26 @@ def _off_in_kernel(machine: Machine) -> Finding:
 
 
 def switched_off(machine: Machine) -> str:
-    """The booted argument that turns the IOMMU off, or an empty text. The last word of intel_iommu= wins."""
-    booted = machine.iommu.booted or ()
-    for name in OFF_WORDS[machine.iommu.vendor]:
-        found = ""
-        for value in cmdline.values(booted, name):
-            words = [word for word in value.split(",") if word.startswith(("on", "off"))]
-            found = found if not words else value if words[-1].startswith("off") else ""
-        if found:
-            return f"{name}={found}"
+    """The booted argument that turns the IOMMU off, or an empty text."""
+    booted, vendor = machine.iommu.booted or (), machine.iommu.vendor
+    made = effect(split(" ".join(booted)))
+    for word in made.forbids:
+        if word.startswith("iommu=") or vendor == "amd":
+            return word
+    if vendor != "amd" and made.intel is False:
+        return f"intel_iommu={cmdline.values(booted, 'intel_iommu')[-1]}"
     return ""
+
+
+def enable(machine: Machine) -> str:
+    """What brings intel_iommu=on into the next boot: vdesk, or only a reboot where grub.cfg has it already."""
+    try:
+        made = grub_cfg.effects(machine.host.read(grub_cfg.PATH))
+    except HostError:
+        made = []
+    if made and made[0].intel and not made[0].forbids:
+        return f"reboot: /{grub_cfg.PATH} has intel_iommu=on; if nothing changes then: vdesk iommu status"
+    return ENABLE
 
 
 def _intel(booted: tuple[str, ...]) -> list[str]:
