@@ -5,12 +5,13 @@ It wants a user libvirt-qemu to exist; nss_wrapper shows it one. Without KVM, de
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import subprocess
 from pathlib import Path
 
 USER = "libvirt-qemu:x:64055:64055:Libvirt Qemu:/var/lib/libvirt:/usr/sbin/nologin\n"
 GROUP = "libvirt-qemu:x:64055:\n"
+SCHEMA = "/usr/share/libvirt/schemas/domain.rng"
 CONF = 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\n'
 
 
@@ -33,14 +34,19 @@ class Embedded:
         argv = ["virsh", "-q", "-c", f"qemu:///embed?root={self.root}", *words]
         return subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=False, timeout=100)
 
-    def complaints(self, xml: str, folder: Path) -> str:
-        """What the schema or the driver say against a definition; empty when they take it."""
-        path = folder / "domain.xml"
-        path.write_text(
-            xml if self.kvm else xml.replace('<domain type="kvm">', '<domain type="qemu">'), encoding="utf-8"
-        )
-        shutil.rmtree(self.root / "etc/qemu", ignore_errors=True)
-        schema = subprocess.run(["virt-xml-validate", str(path), "domain"], capture_output=True, text=True, check=False)
-        defined = self.virsh("define", "--validate", str(path))
-        said = schema.stdout + schema.stderr if schema.returncode else ""
-        return said + (defined.stderr if defined.returncode else "")
+    def refused(self, definitions: dict[str, str]) -> tuple[list[str], str]:
+        """The names of those that the schema or the driver refuse, and what these said; one run of each."""
+        files = {name: self.root / f"{name}.xml" for name in definitions}
+        for name, xml in definitions.items():
+            named = re.sub(r"<name>.*</name>\n *<uuid>.*</uuid>", f"<name>{name}</name>", xml)
+            kind = named if self.kvm else named.replace('<domain type="kvm">', '<domain type="qemu">')
+            files[name].write_text(kind, encoding="utf-8")
+        defined = self.virsh("; ".join(f"define --validate '{path}'" for path in files.values()))
+        listed = self.virsh("list", "--all", "--name").stdout.split()
+        schema = subprocess.run(
+            ["xmllint", "--noout", "--relaxng", SCHEMA, *map(str, files.values())],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        wrong = [name for name, path in files.items() if f"{path} fails to validate" in schema.stderr]
+        said = defined.stdout + defined.stderr + schema.stderr
+        return sorted({*wrong, *(name for name in files if name not in listed)}), said

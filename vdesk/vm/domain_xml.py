@@ -96,7 +96,7 @@ def _features(root: Element, spec: Spec) -> None:
     SubElement(features, "acpi")
     SubElement(features, "apic")
     if spec.hyperv:
-        _hyperv(SubElement(features, "hyperv", mode="custom"), spec)
+        _hyperv(SubElement(features, "hyperv"), spec)
     SubElement(features, "vmport", state="off")
     if spec.secure_boot:
         SubElement(features, "smm", state="on")

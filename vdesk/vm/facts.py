@@ -13,6 +13,7 @@ from vdesk.vm.capabilities import Capabilities, has_kvm, parse_capabilities
 RECORDED = "run/vdesk/domcapabilities.xml"
 RECORDED_HOST = "run/vdesk/capabilities.xml"
 PACKAGES = "var/lib/dpkg/status"
+DPKG_VERSION = r"^Package: libvirt0\n(?:.+\n)*?Version: (?:\d+:)?(\d+)\.(\d+)"
 BY_ID = "dev/input/by-id"
 
 
@@ -63,7 +64,7 @@ def _kvm(host: Host, topology: CpuTopology, answers: Answers) -> bool:
     recorded = has_kvm(_text(host, RECORDED_HOST))
     if recorded is not None:
         return recorded
-    return not topology.flags or bool(topology.flags & {"vmx", "svm"}) or host.exists("dev/kvm")
+    return not topology.flags or bool(topology.flags & {"vmx", "svm"})
 
 
 def _text(host: Host, path: str) -> str:
@@ -74,10 +75,12 @@ def _text(host: Host, path: str) -> str:
 
 
 def _recorded_version(host: Host) -> tuple[int, ...] | None:
-    """libvirt's version as dpkg's status file has it (deb-version(7): epoch:upstream-revision)."""
-    match = re.search(
-        r"^Package: libvirt0\n(?:.+\n)*?Version: (?:\d+:)?(\d+)\.(\d+)", _text(host, PACKAGES), re.MULTILINE
-    )
+    """libvirt's version as a capture recorded it, or as dpkg's status file has it (deb-version(7))."""
+    try:
+        told = host.run(["libvirtd", "--version"]).stdout
+    except HostError:
+        told = ""
+    match = re.search(r"(\d+)\.(\d+)", told) or re.search(DPKG_VERSION, _text(host, PACKAGES), re.MULTILINE)
     return (int(match[1]), int(match[2])) if match else None
 
 
