@@ -247,6 +247,7 @@ AMD_IDS = "1002  Advanced Micro Devices, Inc. [AMD/ATI]\n\t67df  Ellesmere [Rade
         ("[   22.174645] host kernel: DMAR: x", "DMAR: x"),
         ("[    0.000000] DMAR: x", "DMAR: x"),
         ("<6>[    0.000000] DMAR: x", "DMAR: x"),
+        ("[    0.000000][    T0] DMAR: x", "DMAR: x"),
         ("DMAR: x", "DMAR: x"),
     ],
 )

@@ -16,7 +16,7 @@ COMMANDS = (
 )
 LIMIT = 16 << 20
 LINE = 400
-_PREFIX = re.compile(r"(?:<\d+>)?\s*(?:\[[ \d.]+\])?\s*(?:(?:\S+ )?kernel: )?")
+_PREFIX = re.compile(r"(?:<\d+>)?\s*(?:\[[ \d.]+\])?(?:\[ *[TC]\d+\])?\s*(?:(?:\S+ )?kernel: )?")
 
 
 class KernelLog(NamedTuple):
