@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +28,14 @@ def pytest_configure() -> None:
     for name in LOUD:
         os.environ.pop(name, None)
     os.environ.update(QUIET)
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """Return a new folder, in memory where the system has a place for that: machines are a thousand small files."""
+    top = Path(tempfile.mkdtemp(prefix="vdesk-test-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+    yield top
+    shutil.rmtree(top)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +14,6 @@ from tests.machines.builder import machine, tree_of
 from tests.machines.make_demo import by_folder
 from vdesk.host.unpack import lay_out
 
-MEMORY = "/dev/shm"
-
 
 @cache
 def entries(name: str) -> dict[str, dict[str, Any]]:
@@ -27,15 +22,13 @@ def entries(name: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def fresh() -> Iterator[Machines]:
+def fresh(memory: Path) -> Machines:
     """Return a function that lays out a machine by its name, a new one at every call."""
-    top = Path(tempfile.mkdtemp(prefix="vdesk-test-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
 
     def copy(name: str) -> Path:
-        place = top / f"{name}-{len(os.listdir(top))}"
+        place = memory / f"{name}-{len(os.listdir(memory))}"
         place.mkdir()
         lay_out(entries(name), str(place))
         return place
 
-    yield copy
-    shutil.rmtree(top)
+    return copy

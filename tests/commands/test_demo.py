@@ -59,57 +59,57 @@ def probed(temporary: Path, *argv: str, **environment: str) -> tuple[str, dict[s
 # --- the tour ---------------------------------------------------------------------------------------------------------
 
 
-def test_tour(tmp_path: Path) -> None:
+def test_tour(memory: Path) -> None:
     """Every step is shown with what it printed; all is done below TMPDIR, by this process alone, and removed."""
-    out, seen = probed(tmp_path, "demo")
+    out, seen = probed(memory, "demo")
     assert seen["code"] == 0, out
     shown = [line.removeprefix("$ vdesk ") for line in out.splitlines() if line.startswith("$ vdesk ")]
     assert shown == [" ".join(step.words) for step in TOUR]
     assert "DMAR: IOMMU enabled" in out and "DMAR: Disable GFX device mapping" in out
     assert "snd_hda_intel -> vfio-pci" in out and "define the virtual machine hoth" in out
-    assert "\x1b" not in out and str(tmp_path) not in out
+    assert "\x1b" not in out and str(memory) not in out
     touched = seen["touched"]
     assert isinstance(touched, list) and len(touched) > 500
-    assert [path for path in touched if not path.startswith(f"{tmp_path}/vdesk-demo-")] == []
+    assert [path for path in touched if not path.startswith(f"{memory}/vdesk-demo-")] == []
     assert seen["reached"] == []
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(memory) == []
 
 
-def test_tour_as_json(tmp_path: Path) -> None:
+def test_tour_as_json(memory: Path) -> None:
     """One document; every step holds the envelope of its own, each valid by the schema."""
     found = vdesk("demo", "--json").envelope
     assert [step["command"][1:] for step in found["data"]["steps"]] == [list(step.words) for step in TOUR]
     assert all(step["result"]["exit_code"] == step["expected"] for step in found["data"]["steps"])
 
 
-def test_tour_without_libvirt(tmp_path: Path) -> None:
+def test_tour_without_libvirt(memory: Path) -> None:
     """The step that needs it says so and prints the definition; the others are as ever."""
-    (tmp_path / "without").mkdir()
-    (tmp_path / "without/libvirt.py").write_text("raise ImportError('not here')\n")
-    out, seen = probed(tmp_path, "demo", PYTHONPATH=f"{tmp_path / 'without'}:{TOP}")
+    (memory / "without").mkdir()
+    (memory / "without/libvirt.py").write_text("raise ImportError('not here')\n")
+    out, seen = probed(memory, "demo", PYTHONPATH=f"{memory / 'without'}:{TOP}")
     assert seen["code"] == 0, out
     assert "libvirt is not installed" in out and "--print-xml" in out and "<name>hoth</name>" in out
 
 
-def test_tour_undoes_everything(tmp_path: Path) -> None:
+def test_tour_undoes_everything(memory: Path) -> None:
     """After the last step the machine is as after a reboot without the argument, but for vdesk's own journal."""
-    (tmp_path / "m").mkdir()
-    unpack("demo-before", str(tmp_path / "m"))
-    original = (tmp_path / "m" / CONFIGURATION).read_bytes()
+    (memory / "m").mkdir()
+    unpack("demo-before", str(memory / "m"))
+    original = (memory / "m" / CONFIGURATION).read_bytes()
     before = {}
     for step in TOUR:
         if step.reboot:
-            before = snapshot(tmp_path / "m")
-            reboot(str(tmp_path / "m"))
-            edited, before = (tmp_path / "m" / CONFIGURATION).read_bytes(), snapshot(tmp_path / "m")
+            before = snapshot(memory / "m")
+            reboot(str(memory / "m"))
+            edited, before = (memory / "m" / CONFIGURATION).read_bytes(), snapshot(memory / "m")
             assert b'="quiet splash intel_iommu=on,igfx_off"' in edited
         words = step.instead or step.words
-        assert on(tmp_path / "m", *words).code == step.exit_code
-    apart = difference(before, snapshot(tmp_path / "m"), without=("var/lib/vdesk",))
+        assert on(memory / "m", *words).code == step.exit_code
+    apart = difference(before, snapshot(memory / "m"), without=("var/lib/vdesk",))
     empty = ["sys/bus/pci/drivers/vfio-pci"]
     assert [path for path in apart.added if path not in empty] == []
     assert (apart.removed, apart.changed) == ([], [CONFIGURATION])
-    assert (tmp_path / "m" / CONFIGURATION).read_bytes() == original
+    assert (memory / "m" / CONFIGURATION).read_bytes() == original
 
 
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
@@ -172,18 +172,18 @@ def test_other_machines_are_refused(fresh: Machines, monkeypatch: pytest.MonkeyP
     assert vdesk("demo", "groups", "--json").envelope["data"]["groups"]
 
 
-def test_ended_by_a_signal(tmp_path: Path) -> None:
+def test_ended_by_a_signal(memory: Path) -> None:
     """The private copy is removed also when the demo is ended at its question."""
-    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    env = {**os.environ, "TMPDIR": str(memory)}
     child = pexpect.spawn(
         sys.executable, ["-m", "vdesk", "demo", "bind", "01:00.0"], env=env, cwd=str(TOP), encoding="utf-8", timeout=30
     )
     child.expect_exact("[y/N]")
-    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o700]
+    assert [path.stat().st_mode & 0o777 for path in memory.iterdir()] == [0o700]
     child.kill(signal.SIGTERM)
     child.expect(pexpect.EOF)
     child.close()
     deadline = time.monotonic() + 10
-    while os.listdir(tmp_path) and time.monotonic() < deadline:
+    while os.listdir(memory) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(memory) == []

@@ -65,19 +65,27 @@ def put(folder: Path, path: str, content: Content) -> None:
         place.mkdir(parents=True, exist_ok=True)
         return
     place.parent.mkdir(parents=True, exist_ok=True)
+    _write(str(place), content)
+
+
+def _write(place: str, content: str | bytes) -> None:
     if isinstance(content, Link):
-        place.symlink_to(content)
+        os.symlink(content, place)
     else:
-        place.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with open(place, "xb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
 
 
 def lay_out(tree: Tree, folder: str | os.PathLike[str]) -> Path:
     """Write a tree to a folder, made when it is not there; returns it."""
-    root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
+    root = os.fspath(folder)
+    os.makedirs(root, exist_ok=True)
+    for inside in sorted({path if content is None else path.rpartition("/")[0] for path, content in tree.items()}):
+        os.makedirs(f"{root}/{inside}", exist_ok=True)
     for path, content in tree.items():
-        put(root, path, content)
-    return root
+        if content is not None:
+            _write(f"{root}/{path}", content)
+    return Path(root)
 
 
 def machine(name: str) -> Machine:

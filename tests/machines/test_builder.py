@@ -15,8 +15,8 @@ OWN_LINKS = ("proc/", "dev/", "bin", "sbin")
 
 
 @pytest.mark.parametrize("name", names())
-def test_links_lead_somewhere(name: str, tmp_path: Path) -> None:
-    root = build(name, tmp_path / "machine")
+def test_links_lead_somewhere(name: str, memory: Path) -> None:
+    root = build(name, memory / "machine")
     broken = []
     for path in root.rglob("*"):
         place = path.relative_to(root).as_posix()
@@ -28,9 +28,9 @@ def test_links_lead_somewhere(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [each for each in names() if each != "empty"])
-def test_devices_are_read_as_described(name: str, tmp_path: Path) -> None:
+def test_devices_are_read_as_described(name: str, memory: Path) -> None:
     described = machine(name)
-    found = devices(captured(str(build(name, tmp_path / "machine"))))
+    found = devices(captured(str(build(name, memory / "machine"))))
     assert {str(each.address): (each.ids.strip("[]"), each.driver, each.group, each.boot_vga) for each in found} == {
         each.name: (each.ids, each.driver, each.group, bool(each.boot_vga)) for each in described.pci
     }
@@ -39,8 +39,8 @@ def test_devices_are_read_as_described(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [each for each in names() if each != "empty"])
-def test_groups_agree(name: str, tmp_path: Path) -> None:
-    host = captured(str(build(name, tmp_path / "machine")))
+def test_groups_agree(name: str, memory: Path) -> None:
+    host = captured(str(build(name, memory / "machine")))
     known = members(devices(host))
     assert list(known) == group_ids(host)
     for number, inside in known.items():

@@ -18,31 +18,31 @@ def test_manifest_is_up_to_date() -> None:
 
 
 @pytest.mark.parametrize(("name", "machine"), [("demo", "article-booted"), ("demo-before", "article")])
-def test_unpacked_is_what_was_built(name: str, machine: str, tmp_path: Path) -> None:
-    (tmp_path / "unpacked").mkdir()
-    unpack(name, str(tmp_path / "unpacked"))
-    built = build(machine, tmp_path / "built")
-    assert not difference(snapshot(built), snapshot(tmp_path / "unpacked"))
+def test_unpacked_is_what_was_built(name: str, machine: str, memory: Path) -> None:
+    (memory / "unpacked").mkdir()
+    unpack(name, str(memory / "unpacked"))
+    built = build(machine, memory / "built")
+    assert not difference(snapshot(built), snapshot(memory / "unpacked"))
 
 
-def test_reboot_keeps_the_configuration(tmp_path: Path) -> None:
+def test_reboot_keeps_the_configuration(memory: Path) -> None:
     """What a person or vdesk wrote stays; everything else is as after a boot with the argument."""
-    (tmp_path / "machine").mkdir()
-    unpack("demo-before", str(tmp_path / "machine"))
-    configuration = tmp_path / "machine" / CONFIGURATION
+    (memory / "machine").mkdir()
+    unpack("demo-before", str(memory / "machine"))
+    configuration = memory / "machine" / CONFIGURATION
     configuration.write_text("# edited\n")
-    reboot(str(tmp_path / "machine"))
+    reboot(str(memory / "machine"))
     assert configuration.read_text() == "# edited\n"
-    apart = difference(snapshot(build("article-booted", tmp_path / "built")), snapshot(tmp_path / "machine"))
+    apart = difference(snapshot(build("article-booted", memory / "built")), snapshot(memory / "machine"))
     assert (apart.added, apart.removed, apart.changed) == ([], [], [CONFIGURATION])
 
 
-def test_links_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+def test_links_do_not_lead_out_of_the_folder(memory: Path) -> None:
     """A link that stands where a file is to be written is replaced or refused, never followed."""
-    (tmp_path / "machine/etc/default").mkdir(parents=True)
-    outside = tmp_path / "outside"
+    (memory / "machine/etc/default").mkdir(parents=True)
+    outside = memory / "outside"
     outside.write_text("kept\n")
-    (tmp_path / "machine" / CONFIGURATION).symlink_to(outside)
+    (memory / "machine" / CONFIGURATION).symlink_to(outside)
     with pytest.raises(Exception, match="ELOOP"):
-        unpack("demo", str(tmp_path / "machine"))
+        unpack("demo", str(memory / "machine"))
     assert outside.read_text() == "kept\n"
