@@ -79,10 +79,10 @@ ONE, TWO = "0000:01:00.0", "0000:00:02.0"
 CASES = [
     *everywhere(GOOD, "ok", *(id for id in LEVELS if id not in CARDS)),
     *everywhere(NONE, "unknown", *(id for id in LEVELS if id not in CARDS)),
-    Case(Scene("debian", {"proc/cpuinfo": "flags : fpu\n"}), "cpu.virtualization", "fail", "off in the firmware"),
+    Case(Scene("debian", {"proc/cpuinfo": "flags : fpu\n"}), "cpu.virtualization", "fail", "switched off"),
     Case(logged("debian", "x86/cpu: VMX (outside TXT) disabled by BIOS"), "cpu.virtualization", "fail", "VT-x"),
     Case(logged("amd-two-ccx", "kvm: disabled by bios"), "cpu.virtualization", "fail", "SVM Mode"),
-    Case(Scene("debian", {"proc/cpuinfo": "flags : hypervisor\n"}), "cpu.virtualization", "fail", "nested"),
+    Case(Scene("debian", {"proc/cpuinfo": "flags : hypervisor\n"}), "cpu.virtualization", "fail", "itself nested"),
     Case(Scene("debian", {"dev/kvm": GONE}), "kvm.device", "fail", "sudo modprobe kvm_intel"),
     Case(Scene("debian", {f"{ACPI}/DMAR": GONE}), "firmware.iommu", "info"),
     Case(Scene("no-iommu"), "firmware.iommu", "fail", "VT-d"),
