@@ -1,0 +1,192 @@
+"""Discs and disk images: what is on them decides, and a broken one breaks nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pycdlib import PyCdlib
+
+from vdesk.host import Host, captured, media
+from vdesk.host.udf import open_udf
+from vdesk.host.virtio_iso import find_virtio_iso
+from vdesk.model.errors import WrongUsage
+from vdesk.vm.answer_disc import answer_disc
+from vdesk.vm.install_media import guess_os
+
+
+def wim(build: int) -> bytes:
+    """The part of install.wim that tells its version: the header and the XML document at its end."""
+    text = f"\ufeff<WIM><IMAGE><WINDOWS><VERSION><BUILD>{build}</BUILD></VERSION></WINDOWS></IMAGE></WIM>"
+    xml = text.encode("utf-16-le")
+    body = bytes(5000)
+    head = (
+        b"MSWIM\0\0\0".ljust(0x48, b"\0")
+        + len(xml).to_bytes(7, "little")
+        + b"\2"
+        + struct.pack("<QQ", 208 + len(body), len(xml))
+    )
+    return head.ljust(208, b"\0") + body + xml
+
+
+def windows_disc(path: Path, build: int, name: str = "install.wim") -> None:
+    disc = PyCdlib()
+    disc.new(udf="2.60", vol_ident="CCCOMA_X64FRE_EN-US_DV9")
+    disc.add_directory("/SOURCES", udf_path="/sources")
+    disc.add_fp(io.BytesIO(wim(build)), len(wim(build)), "/SOURCES/INSTALL.WIM;1", udf_path=f"/sources/{name}")
+    disc.write(str(path))
+    disc.close()
+
+
+def plain_disc(path: Path, volume: str, folder: str = "") -> None:
+    disc = PyCdlib()
+    disc.new(vol_ident=volume)
+    if folder:
+        disc.add_directory(f"/{folder}")
+    disc.write(str(path))
+    disc.close()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    (tmp_path / "m").mkdir()
+    return captured(str(tmp_path / "m"))
+
+
+def guess(host: Host, name: str) -> tuple[str, bool]:
+    found = media.find(host, f"/{name}", "--iso")
+    told = guess_os(found, media.read_disc(found))
+    return told.os, told.sure
+
+
+@pytest.mark.parametrize(("build", "os"), [(19041, "win10"), (19045, "win10"), (22000, "win11"), (26100, "win11")])
+def test_a_windows_disc_tells(host: Host, build: int, os: str) -> None:
+    windows_disc(Path(host.root, "Win11.iso"), build)
+    assert guess(host, "Win11.iso") == (os, True)
+
+
+def test_other_discs(host: Host) -> None:
+    top = Path(host.root)
+    plain_disc(top / "win11.iso", "DEBIAN", "CASPER")
+    plain_disc(top / "some.iso", "Win10_22H2")
+    plain_disc(top / "en-us_windows_11_x64.iso", "CCCOMA_X64FRE_EN-US_DV9")
+    plain_disc(top / "ubuntu-24.04.iso", "X")
+    plain_disc(top / "unknown.iso", "LABGUEST")
+    found = [
+        guess(host, name)
+        for name in ("win11.iso", "some.iso", "en-us_windows_11_x64.iso", "ubuntu-24.04.iso", "unknown.iso")
+    ]
+    assert found == [("linux", True), ("win10", False), ("win11", False), ("linux", False), ("win10", False)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 600 * 2048), st.binary(min_size=1, max_size=8)), max_size=40),
+    st.integers(0, 700 * 2048),
+)
+def test_a_broken_disc_breaks_nothing(host: Host, wounds: list[tuple[int, bytes]], end: int) -> None:
+    path = Path(host.root, "w.iso")
+    if not path.exists():
+        windows_disc(path, 19045)
+    whole = path.read_bytes()
+    data = bytearray(whole)
+    for place, bad in wounds:
+        data[place : place + len(bad)] = bad
+    broken = Path(host.root, "broken.iso")
+    broken.write_bytes(bytes(data[:end]))
+    found = media.find(host, "/broken.iso", "--iso")
+    disc = media.read_disc(found)
+    assert guess_os(found, disc).os in ("win10", "win11", "linux")
+    open_udf(found, "sources", "install.wim")
+
+
+def test_the_answer_disc(tmp_path: Path) -> None:
+    """Another reader finds the file in it, on the ISO 9660 side and on Joliet's, as Windows reads it."""
+    data = b"<unattend/>" * 500
+    (tmp_path / "a.iso").write_bytes(answer_disc(data))
+    disc = PyCdlib()
+    disc.open(str(tmp_path / "a.iso"))
+    for place in ({"joliet_path": "/autounattend.xml"}, {"iso_path": "/AUTOUNAT.XML;1"}):
+        out = io.BytesIO()
+        disc.get_file_from_iso_fp(out, **place)
+        assert out.getvalue() == data
+    disc.close()
+    assert answer_disc(data) == answer_disc(data)
+
+
+# --- which file is meant
+
+
+def test_the_machines_own_file_comes_first(tmp_path: Path) -> None:
+    root = tmp_path / "m"
+    there = root / str(tmp_path)[1:]
+    there.mkdir(parents=True)
+    (there / "a.iso").write_bytes(b"captured")
+    (tmp_path / "a.iso").write_bytes(b"here")
+    (tmp_path / "b.iso").write_bytes(b"here")
+    host = captured(str(root))
+    own, fallback = (media.find(host, f"{tmp_path}/{name}", "--iso") for name in ("a.iso", "b.iso"))
+    assert [media.read_at(own, 0, 9), own.here] == [b"captured", False]
+    assert [media.read_at(fallback, 0, 9), fallback.here] == [b"here", True]
+    assert media.find(host, f"{there}/a.iso", "--iso").path == f"{tmp_path}/a.iso", "DIR is no part of a path"
+
+
+def test_files_that_are_none(host: Host, tmp_path: Path) -> None:
+    top = Path(host.root)
+    (top / "folder").mkdir()
+    (top / "out").symlink_to("../../../../../../../../../etc/passwd")
+    os.mkfifo(top / "fifo")
+    for path in ("/none", "/folder", "/out", "/fifo", "/", "", "/a\nb", "/a\x00b"):
+        with pytest.raises(WrongUsage) as caught:
+            media.find(host, path, "--iso")
+        assert caught.value.problems[0].id == "usage.no-file"
+
+
+def test_image_formats(host: Host) -> None:
+    for name, data in {"a": b"QFI\xfb\0\0\0\3", "b": b"", "c": b"KDMV", "d": bytes(600)}.items():
+        Path(host.root, name).write_bytes(data)
+    assert [media.image_format(media.find(host, f"/{name}", "--disk")) for name in "abcd"] == [
+        "qcow2",
+        "raw",
+        "vmdk",
+        "raw",
+    ]
+
+
+# --- who may read it, and the drivers
+
+
+def test_a_closed_home_is_said(host: Host) -> None:
+    top = Path(host.root)
+    (top / "home/ann/iso").mkdir(parents=True)
+    (top / "etc").mkdir()
+    (top / "etc/passwd").write_text(f"libvirt-qemu:x:{os.getuid() + 1}:1::/:/bin/false\n")
+    assert media.closed_folder(host, "/home/ann/iso/w.iso") is None
+    (top / "home/ann").chmod(0o750)
+    assert media.closed_folder(host, "/home/ann/iso/w.iso") == "/home/ann"
+    (top / "etc/passwd").write_text(f"libvirt-qemu:x:{os.getuid()}:1::/:/bin/false\n")
+    assert media.closed_folder(host, "/home/ann/iso/w.iso") is None
+
+
+def test_the_drivers_disc(host: Host) -> None:
+    top = Path(host.root)
+    assert find_virtio_iso(host, "/srv/win.iso") is None
+    for folder in ("usr/share/virtio-win", "var/lib/libvirt/images", "srv"):
+        (top / folder).mkdir(parents=True)
+    plain_disc(top / "srv/virtio-win-0.1.262.iso", "virtio-win-0.1.262")
+    found = find_virtio_iso(host, "/srv/win.iso")
+    assert found and found.path == "/srv/virtio-win-0.1.262.iso"
+    for name in ("0.1.9", "0.1.285"):
+        plain_disc(top / f"var/lib/libvirt/images/virtio-win-{name}.iso", f"virtio-win-{name}")
+    found = find_virtio_iso(host, "/srv/win.iso")
+    assert found and found.path == "/var/lib/libvirt/images/virtio-win-0.1.285.iso"
+    plain_disc(top / "usr/share/virtio-win/virtio-win.iso", "SOMETHING")
+    found = find_virtio_iso(host, "/srv/win.iso")
+    assert found and found.path == "/var/lib/libvirt/images/virtio-win-0.1.285.iso", (
+        "a disc of another content is not it"
+    )
