@@ -71,7 +71,7 @@ def test_root_that_is_not_there(fresh: Machines) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["grups", "iommu enabel", "groups --frobnicate", "check 01-00.0", "bind", "undo x", "groups 7f:00.0", ""],
+    ["groupz", "iommu enabble", "groups --frobnicate", "check 01-00.0", "bind", "undo x", "groups 7f:00.0", ""],
 )
 def test_wrong_usage(line: str, fresh: Machines) -> None:
     """Exit 2: one JSON document that names what, why and what helps; as text on stderr alone."""

@@ -147,6 +147,30 @@ def joins(pci: tuple[Pci, ...]) -> tuple[str, ...]:
     return tuple(f"pci {each.name}: Adding to iommu group {each.group}" for each in pci if each.group is not None)
 
 
+DISKS = (
+    Disk(
+        "nvme0n1",
+        "03:00.0",
+        "nvme/nvme0",
+        "259:0",
+        976773168,
+        (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 975720448)),
+    ),
+    Disk(
+        "sda",
+        "00:17.0",
+        "ata2/host1/target1:0:0/1:0:0:0/block",
+        "8:0",
+        1953525168,
+        (("sda1", "8:1", 1953521664),),
+    ),
+)
+USB = (
+    Usb("00:14.0", "1-3", "046d:c31c", "Logitech USB Keyboard", ("kbd", "kbd-media")),
+    Usb("00:14.0", "1-4", "046d:c077", "Logitech USB Optical Mouse", ("mouse",)),
+)
+
+
 def article() -> Machine:
     """Before: VT-d on in the firmware, the kernel does not use it."""
     return Machine(
@@ -164,34 +188,14 @@ def article() -> Machine:
                 128,
             ),
         ),
-        disks=(
-            Disk(
-                "nvme0n1",
-                "03:00.0",
-                "nvme/nvme0",
-                "259:0",
-                976773168,
-                (("nvme0n1p1", "259:1", 1048576), ("nvme0n1p2", "259:2", 975720448)),
-            ),
-            Disk(
-                "sda",
-                "00:17.0",
-                "ata2/host1/target1:0:0/1:0:0:0/block",
-                "8:0",
-                1953525168,
-                (("sda1", "8:1", 1953521664),),
-            ),
-        ),
+        disks=DISKS,
         mounts=(
             Mount("259:2", "/dev/nvme0n1p2", "/", options="rw,relatime"),
             Mount("259:1", "/dev/nvme0n1p1", "/boot/efi", "vfat"),
         ),
         swaps=("/swapfile",),
         nics=(Nic("enp0s31f6", "00:1f.6", default=True), Nic("virbr0", kind="bridge", up=False)),
-        usb=(
-            Usb("00:14.0", "1-3", "046d:c31c", "Logitech USB Keyboard", ("kbd", "kbd-media")),
-            Usb("00:14.0", "1-4", "046d:c077", "Logitech USB Optical Mouse", ("mouse",)),
-        ),
+        usb=USB,
         memory_mib=32768,
         log=(*TABLES, *UNITS, *DEFAULTS, *VGA),
         holders=(

@@ -213,41 +213,42 @@ def intel_hybrid() -> Machine:
     )
 
 
+LAPTOP = (
+    Pci("00:00.0", "8086:3e10", "060000", "skl_uncore", 0, subsystem="17aa:39fe", revision="07"),
+    Pci("00:01.0", "8086:1901", "060400", "pcieport", 1, revision="07", control="auto"),
+    Pci("00:02.0", "8086:3e9b", "030000", "i915", 2, subsystem="17aa:39fe", boot_vga=True),
+    Pci("00:14.0", "8086:a36d", "0c0330", "xhci_hcd", 3, subsystem="17aa:39fe", revision="10"),
+    Pci("00:1c.0", "8086:a338", "060400", "pcieport", 4, revision="f0"),
+    Pci("00:1d.0", "8086:a340", "060400", "pcieport", 5, revision="f0"),
+    Pci("00:1f.0", "8086:a30d", "060100", None, 6, subsystem="17aa:39fe", revision="10"),
+    Pci("00:1f.3", "8086:a348", "040300", "snd_hda_intel", 6, subsystem="17aa:39fe", revision="10"),
+    Pci(
+        "01:00.0",
+        "10de:1c8d",
+        "030200",
+        "nvidia",
+        1,
+        "00:01.0",
+        "17aa:39fe",
+        None,
+        "pm bus",
+        "a1",
+        control="auto",
+        power="D3cold",
+    ),
+    Pci("02:00.0", "144d:a808", "010802", "nvme", 7, "00:1c.0", "144d:a801", None, "flr bus"),
+    Pci("03:00.0", "8086:24fd", "028000", "iwlwifi", 8, "00:1d.0", "8086:1130", None, "flr bus", "78"),
+)
+
+
 def laptop_muxless() -> Machine:
     """A laptop: the GeForce is a 3D controller without outputs, asleep; 16 GiB; the network is wireless."""
-    board = "17aa:39fe"
-    pci = (
-        Pci("00:00.0", "8086:3e10", "060000", "skl_uncore", 0, subsystem=board, revision="07"),
-        Pci("00:01.0", "8086:1901", "060400", "pcieport", 1, revision="07", control="auto"),
-        Pci("00:02.0", "8086:3e9b", "030000", "i915", 2, subsystem=board, boot_vga=True),
-        Pci("00:14.0", "8086:a36d", "0c0330", "xhci_hcd", 3, subsystem=board, revision="10"),
-        Pci("00:1c.0", "8086:a338", "060400", "pcieport", 4, revision="f0"),
-        Pci("00:1d.0", "8086:a340", "060400", "pcieport", 5, revision="f0"),
-        Pci("00:1f.0", "8086:a30d", "060100", None, 6, subsystem=board, revision="10"),
-        Pci("00:1f.3", "8086:a348", "040300", "snd_hda_intel", 6, subsystem=board, revision="10"),
-        Pci(
-            "01:00.0",
-            "10de:1c8d",
-            "030200",
-            "nvidia",
-            1,
-            "00:01.0",
-            board,
-            None,
-            "pm bus",
-            "a1",
-            control="auto",
-            power="D3cold",
-        ),
-        Pci("02:00.0", "144d:a808", "010802", "nvme", 7, "00:1c.0", "144d:a801", None, "flr bus"),
-        Pci("03:00.0", "8086:24fd", "028000", "iwlwifi", 8, "00:1d.0", "8086:1130", None, "flr bus", "78"),
-    )
     return replace(
         article(),
         title="A muxless laptop",
         cpu=COFFEE_LAKE,
         distribution=UBUNTU_24,
-        pci=pci,
+        pci=LAPTOP,
         active=True,
         cards=(
             Card(
@@ -273,7 +274,7 @@ def laptop_muxless() -> Machine:
         usb=(),
         ps2=True,
         memory_mib=16384,
-        log=(*TABLES, *UNITS, *STARTED, *joins(pci), LAST),
+        log=(*TABLES, *UNITS, *STARTED, *joins(LAPTOP), LAST),
         holders=(Holder(1893, "gnome-shell", ("/dev/dri/card1",)),),
         software=installed(
             "8.2.2 (Debian 1:8.2.2+ds-0ubuntu1.10)",
