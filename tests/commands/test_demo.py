@@ -158,6 +158,13 @@ def test_same_command_same_answer(line: str, machine: str, fresh: Machines) -> N
     assert vdesk("demo", *line.split()) == on(fresh(machine), *plain)
 
 
+def test_discs_of_the_demo() -> None:
+    """A disc's bare name is the machine's, as in the road of the README."""
+    for words in (["--iso", "win10.iso"], ["--iso=win10.iso", "--virtio-iso", "virtio-win.iso"]):
+        assert vdesk("demo", "create", "hoth", *words, "-n").code == 0
+    assert vdesk("demo", "create", "hoth", "--iso", "win99.iso", "-n").code == 2
+
+
 def test_options_of_the_demo_are_passed_on() -> None:
     assert vdesk("--json", "demo", "groups") == vdesk("demo", "--json", "groups") == vdesk("demo", "groups", "--json")
     assert vdesk("demo", "--dry-run", "bind", "01:00.0") == vdesk("demo", "bind", "01:00.0", "--dry-run")

@@ -37,7 +37,17 @@ def demo(ctx: click.Context, before: bool | None, words: tuple[str, ...]) -> Rep
     if words[0] == "demo":
         raise click.UsageError("the demo has no demo of its own", ctx)
     with _machine(_is_before(words) if before is None else before) as root:
-        return _run(settings, root, words)
+        return _run(settings, root, _own_discs(words))
+
+
+def _own_discs(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words, `win10.iso` alone being the machine's: its current folder is the one where its discs lie."""
+    from vdesk.machines.tour import DISCS, IMAGES
+
+    split = [word.rpartition("=") for word in words]
+    return tuple(
+        f"{option}{sign}{IMAGES}/{name}" if name in DISCS else option + sign + name for option, sign, name in split
+    )
 
 
 def _no_other_root(ctx: click.Context) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-ISO = "/var/lib/libvirt/images/win10.iso"
+IMAGES = "/var/lib/libvirt/images"
+DISCS = ("win10.iso", "virtio-win.iso")
+"""What lies in that folder of the demo machine."""
+ISO = f"{IMAGES}/{DISCS[0]}"
 INTRO = (
     "The whole road, on a machine that exists only as text: a desktop with an Intel",
     "Core, whose own graphics show the picture, and a GeForce GTX 950 for Windows.",
