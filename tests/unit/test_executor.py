@@ -233,3 +233,34 @@ def test_two_at_once(machine: Host) -> None:
     with locked(machine, log.LOCK), pytest.raises(Busy):
         executor.run(the_plan(), machine, YES)
     assert not difference(before, snapshot(machine.root), OURS)
+
+
+def back_plan() -> Plan:
+    """What `unbind` does: changes that take an earlier entry back, and settle its records."""
+    return Plan(
+        "back",
+        "take entry 1 back",
+        changes=[WriteFile("etc/default/thing", b"A=2\n", b"A=1\n", "back to 1")],
+        settles=[(1, 0)],
+    )
+
+
+def test_what_a_later_command_took_back_is_not_undone_again(machine: Host) -> None:
+    before = snapshot(machine.root)
+    there = Plan("there", "edit", changes=[WriteFile("etc/default/thing", b"A=1\n", b"A=2\n", "to 2")])
+    executor.run(there, machine, YES)
+    executor.run(back_plan(), machine, YES)
+    assert [each["state"] for each in undoing.history(machine).data["entries"]] == ["undone", "settled"]
+    assert undoing.undo(machine, None, True, YES).changes == []
+    assert not difference(before, snapshot(machine.root), OURS)
+
+
+def test_killed_while_taking_back_an_earlier_entry_both_records_stay_true(machine: Host) -> None:
+    before = snapshot(machine.root)
+    for number in range(1, 5):
+        there = Plan("there", "edit", changes=[WriteFile("etc/default/thing", b"A=1\n", b"A=2\n", "to 2")])
+        executor.run(there, machine, YES)
+        plan = back_plan()
+        plan.settles = [(undoing.history(machine).data["entries"][-1]["id"], 0)]
+        assert _killed_at(number, plan, machine) == -9
+        _expect_recovery(machine, before)

@@ -39,7 +39,7 @@ def test_unbind_gives_back_what_was_taken_together_and_undo_has_nothing_left(fre
             {"address": SOUND, "driver": "snd_hda_intel", "was": "vfio-pci"},
         ]
     }
-    assert [entry.state for entry in Journal(host).entries()] == ["undone", "undone"]
+    assert [entry.state for entry in Journal(host).entries()] == ["undone", "settled"]
     assert not since(host, before)
     again = given_back(host, GPU)
     assert (again.exit_code, again.changes) == (0, [])
@@ -52,7 +52,7 @@ def test_unbind_of_one_card_leaves_the_other_of_the_same_command(fresh: Fresh) -
     bound(host, GPU, "02:00.0")
     given_back(host, "01:00.1")
     assert [driver(host, each) for each in (GPU, SOUND, "0000:02:00.0")] == ["nouveau", "snd_hda_intel", "vfio-pci"]
-    assert [entry.state for entry in Journal(host).entries()] == ["done", "undone"]
+    assert [entry.state for entry in Journal(host).entries()] == ["done", "settled"]
     undone(host)
     assert not since(host, before)
 

@@ -19,6 +19,7 @@ from vdesk.model.errors import (
     FAILED,
     INTERRUPTED,
     LEFT_OVER,
+    HostError,
     NeedsRoot,
     Problem,
     VdeskError,
@@ -116,23 +117,19 @@ class _Run:
             for change, view in zip(self.plan.changes, self.report.changes, strict=True):
                 self._one(entry, change, view)
             self._reach("close")
+            self._finish(entry, self.plan.settles)
         except KeyboardInterrupt:
             self._put_back(entry, INTERRUPTED, _interrupted())
         except VdeskError as error:
             self._put_back(entry, FAILED, *error.problems)
         except Exception as error:
             self._put_back(entry, FAILED, _bug(error))
-        self._finish(entry)
 
-    def _finish(self, entry: Entry) -> None:
-        """Write down the end. An interrupt comes too late for that: half of the records settled would be no record."""
+    def _finish(self, entry: Entry, settles: list[tuple[int, int]]) -> None:
+        """Write down the end, in one line. An interrupt comes too late for that."""
         try:
             with undisturbed():
-                if self.report.exit_code == 0:
-                    for number, seq in self.plan.settles:
-                        self._settle(number, seq, entry)
-                    self._settle_own(entry)
-                self.journal.close(entry)
+                self.journal.close(entry, settles)
         except KeyboardInterrupt:
             return  # held back until here: all is done, and written down
 
@@ -163,19 +160,10 @@ class _Run:
         for leftover in left:
             self.report.errors += leftover.problems
         self._reach("close")
-
-    def _settle(self, number: int, seq: int, by: Entry) -> None:
-        for entry in self.journal.entries():
-            for step in entry.steps:
-                if entry.id == number and step.seq == seq and step.in_force:
-                    self.journal.settle(entry, step, by.id)
-
-    def _settle_own(self, entry: Entry) -> None:
-        """A plan that takes earlier records back leaves nothing of its own to undo."""
-        if self.plan.settles:
-            for step in entry.steps:
-                if step.in_force:
-                    self.journal.settle(entry, step, entry.id)
+        try:
+            self._finish(entry, [])
+        except HostError as error:  # a full disk: the machine is back all the same, and undo of nothing is harmless
+            self.report.errors += error.problems
 
     def _reach(self, place: str) -> None:
         self.reached += 1

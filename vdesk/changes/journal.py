@@ -15,9 +15,9 @@ from vdesk.model.number import is_number
 HOME = "var/lib/vdesk"
 FOLDER = f"{HOME}/journal"
 LOCK = f"{HOME}/lock"
-INTENT, DONE, SKIPPED, UNDONE, FAILED = "intent", "done", "skipped", "undone", "failed"
+INTENT, DONE, SKIPPED, UNDONE, FAILED, SETTLED = "intent", "done", "skipped", "undone", "failed", "settled"
 # What a whole entry can be: see Entry.state.
-OPEN, IN_FORCE, TAKEN_BACK, PARTLY = "open", "done", "undone", "partly"
+OPEN, IN_FORCE, TAKEN_BACK, PARTLY, SPENT = "open", "done", "undone", "partly", "settled"
 
 
 @dataclass
@@ -49,16 +49,17 @@ class Entry:
     facts: dict[str, Any] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     closed: bool = False
-    settled_by: int | None = None
+    settles: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def state(self) -> str:
-        """`open` (interrupted), `done` (in force), `undone`, or `partly` (something could not be put back)."""
-        if not self.closed:
-            return OPEN if any(step.in_force for step in self.steps) else TAKEN_BACK
-        if any(step.state == FAILED for step in self.steps):
-            return PARTLY
-        return IN_FORCE if any(step.in_force for step in self.steps) else TAKEN_BACK
+        """`open` (interrupted), `done` (in force), `undone`, `partly` (something could not be put back), or
+        `settled`: it
+        took an earlier entry back, so that nothing of it is left to undo."""
+        if any(step.in_force for step in self.steps):
+            failed = any(step.state == FAILED for step in self.steps)
+            return OPEN if not self.closed else PARTLY if failed else IN_FORCE
+        return SPENT if any(step.state == SETTLED for step in self.steps) else TAKEN_BACK
 
     @property
     def undoable(self) -> list[Step]:
@@ -89,7 +90,11 @@ class Journal:
                 entry = self._load(int(number), f"{FOLDER}/{name}")
                 if entry:
                     found.append(entry)
-        return sorted(found, key=lambda entry: entry.id)
+        found.sort(key=lambda entry: entry.id)
+        for entry in found:
+            if entry.settles:
+                _settle(found, entry)
+        return found
 
     def begin(self, command: str, facts: dict[str, Any], version: str) -> Entry:
         """A new entry, on disk before it is returned."""
@@ -132,15 +137,12 @@ class Journal:
         step.state = state
         step.record.update(more or {})
 
-    def close(self, entry: Entry) -> None:
-        """Write down that the command came to its end."""
-        self._append(entry.id, {"closed": True})
-        entry.closed = True
+    def close(self, entry: Entry, settles: list[tuple[int, int]] | None = None) -> None:
+        """Write down that the command came to its end, and which steps (entry id, seq) of earlier ones it took back.
 
-    def settle(self, entry: Entry, step: Step, by: int) -> None:
-        """Write down that a later command has taken this step back."""
-        self._append(entry.id, {"seq": step.seq, "state": UNDONE, "by": by})
-        step.state, entry.settled_by = UNDONE, by
+        Both are one line: a power cut leaves all of it or none."""
+        self._append(entry.id, {"closed": True, **({"settles": settles} if settles else {})})
+        entry.closed, entry.settles = True, list(settles or [])
 
     def _append(self, number: int, line: dict[str, Any]) -> None:
         path = _path(number)
@@ -196,6 +198,8 @@ def _head(number: int, line: dict[str, Any]) -> Entry | None:
 def _fold(entry: Entry, line: dict[str, Any]) -> None:
     if line.get("closed"):
         entry.closed = True
+        pairs = line.get("settles")
+        entry.settles += [tuple(pair) for pair in pairs if _is_pair(pair)] if isinstance(pairs, list) else []
         return
     seq, state = line.get("seq"), line.get("state")
     if state == INTENT and seq == len(entry.steps) and isinstance(line.get("record"), dict):
@@ -206,8 +210,21 @@ def _fold(entry: Entry, line: dict[str, Any]) -> None:
         entry.steps[seq].state = state
         if isinstance(line.get("more"), dict):
             entry.steps[seq].record.update(line["more"])
-        if isinstance(line.get("by"), int):
-            entry.settled_by = line["by"]
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) for each in value)
+
+
+def _settle(known: list[Entry], by: Entry) -> None:
+    """The steps that a later command took back are undone; of that command nothing is left to take back."""
+    for entry in known:
+        for step in entry.steps:
+            if (entry.id, step.seq) in by.settles and entry.id < by.id:
+                step.state = UNDONE
+    for step in by.steps:
+        if step.state == DONE:
+            step.state = SETTLED
 
 
 __all__ = ["Entry", "Journal", "Step"]

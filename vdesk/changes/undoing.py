@@ -59,7 +59,7 @@ def undo(host: Host, number: int | None, everything: bool, mode: Mode) -> Report
 
 
 def _choose(found: list[Entry], number: int | None, everything: bool) -> list[Entry]:
-    live = [entry for entry in reversed(found) if entry.state != log.TAKEN_BACK]
+    live = [entry for entry in reversed(found) if entry.state not in (log.TAKEN_BACK, log.SPENT)]
     if everything:
         return live
     if number is None:

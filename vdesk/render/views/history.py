@@ -9,6 +9,7 @@ from vdesk.render.text import Writer
 WORDS = {
     "done": "in force",
     "undone": "taken back",
+    "settled": "done, and nothing of it is left to take back",
     "open": "interrupted: take it back with sudo vdesk undo",
     "partly": "partly taken back: try again with sudo vdesk undo",
 }
@@ -20,6 +21,6 @@ def history(out: Writer, report: Report, output: Output) -> None:
         state = WORDS.get(each["state"], each["state"])
         out.say(str(each["id"]), f"{each['command']}  {each['time']}  {state}", "bold")
         for change in each["changes"]:
-            out.say(change["state"], change["summary"], "dim", indent=9)
+            out.say("done" if change["state"] == "settled" else change["state"], change["summary"], "dim", indent=9)
     if not report.data.get("entries"):
         out.line("vdesk has changed nothing on this machine.")
