@@ -1,8 +1,7 @@
-"""The disk of a machine, its definition, and taking them back: on real files, and on libvirt's test driver."""
+"""The definition of a machine, its life, and taking it back: on libvirt's test driver."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -14,98 +13,18 @@ from tests.machines.builder import build
 from tests.unit.vm_cases import IMAGES
 from vdesk.changes import undoing
 from vdesk.changes.actions import Action, Actions, act
-from vdesk.changes.disks import CreateDisk, RemoveDisk
+from vdesk.changes.domain_devices import fragment_of
 from vdesk.changes.executor import Mode, run
-from vdesk.host import Host, captured, this_machine
+from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import connect, limited
+from vdesk.model.address import Address
 from vdesk.model.errors import Refused, VdeskError, WrongUsage, problem
-from vdesk.plans import vm, vm_life
+from vdesk.plans import vm, vm_attach, vm_life
 from vdesk.vm.defined import mark_without_install, read_defined
 from vdesk.vm.spec import Request
 
 TEST = "test:///default"
 YES = Mode(yes=True)
-MIB = 1 << 20
-
-
-def quiet(text: str) -> None:
-    """Hear no progress."""
-
-
-# --- the disk, on this machine's file system
-
-
-@pytest.mark.parametrize("format", ["raw", "qcow2"])
-def test_a_disk_is_made_and_taken_back(tmp_path: Path, format: str) -> None:
-    host, path = this_machine(), tmp_path / "w.img"
-    change = CreateDisk(str(path)[1:], 4 * MIB, format)
-    change.check(host)
-    record = change.record(host)
-    assert change.apply(host, quiet)
-    change.verify(host)
-    record |= change.done(host)
-    found = path.stat()
-    assert found.st_mode & 0o777 == 0o600
-    if format == "raw":
-        assert (found.st_size, found.st_blocks * 512) == (4 * MIB, 4 * MIB), "every block is taken"
-    else:
-        told = subprocess.run(["qemu-img", "info", str(path)], check=True, capture_output=True, text=True).stdout
-        assert "virtual size: 4 MiB" in told and "lazy refcounts: true" in told
-    CreateDisk.can_undo(host, record)
-    CreateDisk.revert(host, record, quiet)
-    assert not path.exists()
-    CreateDisk.can_undo(host, record)
-    CreateDisk.revert(host, record, quiet)
-
-
-def test_a_file_is_never_written_over(tmp_path: Path) -> None:
-    host, path = this_machine(), tmp_path / "w.img"
-    path.write_bytes(b"mine")
-    change = CreateDisk(str(path)[1:], MIB, "raw")
-    for step in (change.check, lambda host: change.apply(host, quiet)):
-        with pytest.raises(Refused) as caught:
-            step(host)
-        assert caught.value.problems[0].id == "vm.disk-exists"
-    assert path.read_bytes() == b"mine"
-
-
-def test_a_foreign_file_is_not_taken_back(tmp_path: Path) -> None:
-    """The intent is written, then somebody else makes the file: undo must not remove what is theirs."""
-    host, path = this_machine(), tmp_path / "w.img"
-    record = CreateDisk(str(path)[1:], MIB, "raw").record(host)
-    path.write_bytes(b"mine")
-    path.chmod(0o644)
-    with pytest.raises(Refused):
-        CreateDisk.can_undo(host, record)
-
-
-def test_a_used_disk_is_kept(tmp_path: Path) -> None:
-    host, path = this_machine(), tmp_path / "w.img"
-    change = CreateDisk(str(path)[1:], MIB, "raw")
-    record = change.record(host)
-    change.apply(host, quiet)
-    record |= change.done(host)
-    time.sleep(0.01)
-    with open(path, "r+b") as file:
-        file.write(b"partition table")
-    with pytest.raises(Refused) as caught:
-        CreateDisk.can_undo(host, record)
-    assert caught.value.problems[0].id == "undo.disk-used"
-
-
-def test_only_files_are_removed(tmp_path: Path) -> None:
-    host = this_machine()
-    (tmp_path / "real").write_bytes(b"x")
-    (tmp_path / "link").symlink_to("real")
-    for name in ("link", "."):
-        with pytest.raises(VdeskError):
-            RemoveDisk(f"{str(tmp_path)[1:]}/{name}".removesuffix("/.")).check(host)
-    change = RemoveDisk(f"{str(tmp_path)[1:]}/real")
-    change.check(host)
-    assert change.apply(host, quiet)
-    with pytest.raises(Refused):
-        RemoveDisk.can_undo(host, change.record(host))
-    assert os.listdir(tmp_path) == ["link"]
 
 
 # --- the definition, on libvirt's test driver
@@ -233,6 +152,28 @@ def test_the_first_start_alone_answers_the_disc(host: Host, uri: str) -> None:
     inner = mark.replace("<domain", '<vdesk:domain xmlns:vdesk="urn:vdesk:domain:1"', 1)
     assert inner != mark
     assert mark_without_install("<domain/>") is None
+
+
+def test_fragments_of_a_definition(host: Host, uri: str) -> None:
+    """What is detached is the element that the definition has, with its place in the guest."""
+    xml = vm.create(host, request(), uri).data["xml"]
+    found = fragment_of(xml, Address(0, 1, 0, 0))
+    assert found and 'multifunction="on"' in found and 'bus="0x01"' in found
+    assert fragment_of(xml, Address(0, 2, 0, 0)) is None
+
+
+def test_attach_says_what_it_would_do(host: Host, uri: str) -> None:
+    run(vm.create(host, request(), uri), host, YES)
+    libvirt = connect(host, uri)
+    assert vm_attach.attach(host, libvirt, "hoth", Address(0, 1, 0, 0)).changes == [], "it has it"
+    assert vm_attach.detach(libvirt, "hoth", Address(0, 2, 0, 0)).changes == []
+    (change,) = vm_attach.attach(host, libvirt, "hoth", Address(0, 2, 0, 0)).changes
+    assert 'bus="0x02"' in change.preview(host) and 'type="pci" managed="yes"' in change.preview(host)
+    (change,) = vm_attach.detach(libvirt, "hoth", Address(0, 1, 0, 1)).changes
+    assert change.preview(host).startswith("-<hostdev")
+    with pytest.raises(Refused) as caught:
+        vm_attach.attach(host, libvirt, "hoth", Address(0, 0, 2, 0))
+    assert "rule.host-display" in [each.id for each in caught.value.problems]
 
 
 # --- what starting does when it fails

@@ -12,7 +12,7 @@ from vdesk.vm.pinning import most, pin
 def machine(caches: list[int], threads: int = 2, efficient: int = 0, nodes: bool = False) -> CpuTopology:
     """Cores in caches of the sizes given, siblings far apart as on AMD, then efficient cores of one thread."""
     count = sum(caches)
-    cores = []
+    cores: list[Core] = []
     for cache, size in enumerate(caches):
         for _ in range(size):
             first = len(cores)

@@ -24,6 +24,8 @@ KINDS = {
     "generated-file": "vdesk.changes.commands:GenerateFile",
     "domain": "vdesk.changes.domain:DefineDomain",
     "undefine": "vdesk.changes.domain:UndefineDomain",
+    "device-attach": "vdesk.changes.domain_devices:AttachDevice",
+    "device-detach": "vdesk.changes.domain_devices:DetachDevice",
     "network-autostart": "vdesk.changes.domain:AutostartNetwork",
     "disk": "vdesk.changes.disks:CreateDisk",
     "disk-removal": "vdesk.changes.disks:RemoveDisk",

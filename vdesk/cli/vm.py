@@ -180,3 +180,32 @@ def delete(ctx: click.Context, name: str, disks: bool, connect: str | None) -> R
     from vdesk.plans import vm_life as life
 
     return changing(ctx, lambda host: life.delete(host, life.open_libvirt(host, connect), name, disks=disks))
+
+
+@command("attach")
+@click.argument("name")
+@click.argument("address", metavar="ADDR")
+@click.option("--force", metavar="RULE", multiple=True, help="Override exactly this safety rule.")
+@CONNECT
+@click.pass_context
+def attach(ctx: click.Context, name: str, address: str, force: tuple[str, ...], connect: str | None) -> Report:
+    """Give a PCI device to a virtual machine: to its definition, and at once when it runs."""
+    from vdesk.model.address import parse_address
+    from vdesk.plans import vm_attach, vm_life
+
+    place = parse_address(address)
+    return changing(ctx, lambda host: vm_attach.attach(host, vm_life.open_libvirt(host, connect), name, place, force))
+
+
+@command("detach")
+@click.argument("name")
+@click.argument("address", metavar="ADDR")
+@CONNECT
+@click.pass_context
+def detach(ctx: click.Context, name: str, address: str, connect: str | None) -> Report:
+    """Take a PCI device from a virtual machine."""
+    from vdesk.model.address import parse_address
+    from vdesk.plans import vm_attach, vm_life
+
+    place = parse_address(address)
+    return changing(ctx, lambda host: vm_attach.detach(vm_life.open_libvirt(host, connect), name, place))
