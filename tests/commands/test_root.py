@@ -1,0 +1,61 @@
+"""Without root: the commands that look work, those that change this machine say exactly what to run, exit 4."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.commands.running import Machines, on, vdesk
+from tests.trees import difference, snapshot
+
+NOBODY = 65534
+
+
+@contextmanager
+def without_root() -> Iterator[None]:
+    """Nobody's rights for the block, where this process has root's."""
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        os.setegid(NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        os.setegid(group)
+
+
+def test_needs_root(memory: Path) -> None:
+    """The one change that needs no particular machine: a virtual machine without a card."""
+    memory.chmod(0o755)
+    disc = memory / "linux.iso"
+    disc.write_bytes(bytes(16 * 2048) + b"\1CD001\1".ljust(2048, b"\0"))
+    words = ["create", "hoth", "--iso", str(disc), "--os", "linux", "--gpu", "none", "--cpus", "1", "--memory", "1GiB"]
+    words += ["--disk", "1GiB", "--connect", "test:///default"]
+    planned = vdesk(*words, "--dry-run")  # as who we are: everything is imported that the next runs need
+    assert planned.code == 0, planned.err
+    vdesk(*words, "--network", "\x1b", "--json")
+    before = snapshot(memory)
+    with without_root():
+        ran, said = vdesk(*words, "--yes", "--json"), vdesk(*words, "--yes")
+        asked = vdesk(*words, "--json")
+    assert (ran.code, ran.errors, ran.envelope["status"]) == (4, ["root.needed"], "failed")
+    assert "sudo vdesk create hoth --iso" in ran.envelope["errors"][0]["remedy"]
+    assert (said.code, said.out) == (4, "") and "sudo vdesk create hoth" in said.err
+    assert asked.errors == ["usage.confirmation"], "a missing yes comes before a missing root"
+    assert not difference(before, snapshot(memory))
+
+
+def test_a_captured_machine_needs_no_root(fresh: Machines) -> None:
+    root = fresh("debian")
+    on(root, "bind", "01:00.0", "-n"), on(root, "check")
+    if os.geteuid() == 0:
+        for folder, names, files in os.walk(root):
+            for path in (folder, *(f"{folder}/{name}" for name in (*names, *files))):
+                os.lchown(path, NOBODY, NOBODY)
+        root.parent.chmod(0o755)
+    with without_root():
+        assert on(root, "check", "--json").code == 0
+        assert on(root, "bind", "01:00.0", "--yes", "--json").code == 0
