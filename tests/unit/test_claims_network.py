@@ -45,6 +45,7 @@ WAYS: dict[str, tuple[Tree, list[str]]] = {
     "IPv6 alone": ({ROUTE: HEAD, ROUTE6: v6("eth0")}, [A]),
     "IPv6 elsewhere than IPv4": ({ROUTE: HEAD + v4("eth0"), ROUTE6: v6("wlan0")}, [A, B]),
     "the unreachable route of the kernel": ({ROUTE6: v6("lo", "ffffffff", "00200200")}, []),
+    "a rejecting route of IPv6": ({ROUTE6: v6("eth0", flags="00200200")}, []),
     "a rejecting route": ({ROUTE: HEAD + v4("eth0", flags="0201")}, []),
     "a tunnel, and what carries it": (nic("tun0") | {ROUTE: HEAD + v4("tun0", 50) + v4("eth0", 100)}, [A]),
     "a bridge": (

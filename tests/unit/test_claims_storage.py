@@ -55,6 +55,12 @@ WAYS: dict[str, tuple[Tree, list[str]]] = {
         | {MOUNTINFO: mount("253:1", "/home", "/dev/mapper/vg-home")},
         [B],
     ),
+    "a partition of a RAID: its disk has the slaves": (
+        disk("md0", "9:0", VIRTUAL, md0p1="259:9")
+        | link(f"{VIRTUAL}/md0/slaves/sda1", SDA1)
+        | {MOUNTINFO: mount("259:9", "/", "/dev/md0p1")},
+        [B],
+    ),
     "a loop of slaves ends": (
         dm("dm-0", "253:0", "a", f"{VIRTUAL}/dm-1")
         | dm("dm-1", "253:1", "b", f"{VIRTUAL}/dm-0")

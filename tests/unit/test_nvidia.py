@@ -21,6 +21,12 @@ MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")
 UNLOAD, LOAD = "modprobe -r " + " ".join(MODULES), "modprobe -a " + " ".join(reversed(MODULES))
 STOP, START = "systemctl stop nvidia-persistenced.service", "systemctl start nvidia-persistenced.service"
 
+ALIASES: Tree = {
+    "proc/sys/kernel/osrelease": "6.12\n",
+    "lib/modules/6.12/modules.alias": "alias pci:v00008086d00001234sv*sd*bc03sc00i* nvidia\n",
+    "log": "",
+}
+
 MODPROBE = """#!/bin/sh
 cd "{root}" || exit 1
 echo "modprobe $*" >> log
@@ -33,7 +39,9 @@ vfio-pci) mkdir -p sys/bus/pci/drivers/vfio-pci;;
     done
     for module; do rm -r "sys/module/$module"; done
     rmdir sys/bus/pci/drivers/nvidia;;
--a) for module; do mkdir -p "sys/module/$module"; done
+-a) [ -d sys/module/nvidia ] && loaded=yes
+    for module; do mkdir -p "sys/module/$module"; done
+    [ "$loaded" ] && exit 0
     mkdir -p sys/bus/pci/drivers/nvidia
     for device in {cards}; do
         real=$(readlink -f "sys/bus/pci/devices/$device")
@@ -52,7 +60,10 @@ esac
 
 
 def card(address: str) -> Tree:
-    return function(address, "030000", driver="nvidia", group=address[6:7] + "1", driver_override="(null)")
+    alias = "pci:v00008086d00001234sv00000000sd00000000bc03sc00i00"
+    return function(
+        address, "030000", driver="nvidia", group=address[6:7] + "1", driver_override="(null)", modalias=alias
+    )
 
 
 @pytest.fixture
@@ -64,7 +75,7 @@ def played(tmp_path: pathlib.Path) -> Callable[..., Host]:
         pieces |= function("0000:00:02.0", "030000", driver="i915", group="99", boot_vga="1")
         for address in cards:
             pieces |= card(address)
-        pieces |= {f"sys/module/{name}/refcnt": "0\n" for name in MODULES} | {"log": ""}
+        pieces |= {f"sys/module/{name}/refcnt": "0\n" for name in MODULES} | ALIASES
         root = tmp_path / "root"
         host_of(root, pieces)
         programs = tmp_path / "bin"

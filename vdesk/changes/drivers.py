@@ -62,6 +62,8 @@ class BindDriver(Change):
         self.native, self.after, self.shown = native, after, shown
         self.loaded, self.unloaded = loaded, unloaded
         self.leave = _named(after.get("override")) if after else ""
+        self.override: str | None = None
+        """What the record has seen."""
         self.target = address
         goal = "the driver that the kernel has for it" if native else driver or "no driver"
         self.summary = f"{address}: {was or 'no driver'} -> {goal}"
@@ -84,11 +86,12 @@ class BindDriver(Change):
         """Driver and override before, and the boot that they belong to."""
         if not host.exists(f"{DEVICES}/{self.address}"):
             raise _gone(self.address)
+        self.override = host.sysfs_read(f"{DEVICES}/{self.address}/driver_override")
         return {
             "address": self.address,
             "driver": self.driver,
             "was": driver_of(host, self.address) if self.unloaded else self.was,
-            "override": host.sysfs_read(f"{DEVICES}/{self.address}/driver_override"),
+            "override": self.override,
             "identity": identity(host, self.address),
             "boot": boot_id(host),
             "model": host.kernel.snapshot(self.address, self.driver, self.loaded),
@@ -97,9 +100,8 @@ class BindDriver(Change):
     def apply(self, host: Host, progress: Progress) -> bool:
         """The writes."""
         now = driver_of(host, self.address)
-        override = _named(host.sysfs_read(f"{DEVICES}/{self.address}/driver_override"))
         # Should the kernel let go only after the time limit, the rest has been put back by then: so is this function.
-        late = steps(self.address, now, None, override) if now else []
+        late = steps(self.address, now, None, _named(self.override)) if now else []
         carry_out(host, self.address, steps(self.address, self.driver, now, self.leave, self.native), late)
         if self.after:
             expect(host, self.address, self.driver)

@@ -77,8 +77,9 @@ def nodes(host: Host, devices: Iterable[Device]) -> dict[str, Address]:
 
 def virtual_functions(host: Host, device: Device) -> int:
     """How many virtual functions the function has made (Documentation/PCI/pci-iov-howto.rst)."""
+    path = f"{device.path}/sriov_numvfs"
     try:
-        text = (host.sysfs_read(f"{device.path}/sriov_numvfs") or "").strip()
+        text = (host.sysfs_read(path) or "").strip() if host.exists(path) else ""
     except HostError:
         return 0
     return int(text) if is_number(text) else 0
