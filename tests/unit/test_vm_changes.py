@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.machines.builder import build
-from tests.unit.vm_cases import IMAGES
+from tests.unit.vm_cases import IMAGES, in_memory
 from vdesk.changes import undoing
 from vdesk.changes.actions import Action, Actions, act
 from vdesk.changes.domain_devices import fragment_of
@@ -30,9 +31,14 @@ YES = Mode(yes=True)
 # --- the definition, on libvirt's test driver
 
 
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    yield from in_memory()
+
+
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
-    root = build("article-booted", tmp_path / "m")
+def host(folder: Path) -> Host:
+    root = build("article-booted", folder / str(len(list(folder.iterdir()))))
     for name in ("Win10.iso", "virtio-win.iso"):
         (root / IMAGES).mkdir(parents=True, exist_ok=True)
         (root / IMAGES / name).write_bytes(b"")

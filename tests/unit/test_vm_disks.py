@@ -91,3 +91,23 @@ def test_only_files_are_removed(tmp_path: Path) -> None:
     with pytest.raises(Refused):
         RemoveDisk.can_undo(host, change.record(host))
     assert os.listdir(tmp_path) == ["link"]
+
+
+def test_a_needed_disk_is_kept(tmp_path: Path) -> None:
+    """undo goes on past a machine that still runs; its disk must not go."""
+    host, path = this_machine(), tmp_path / "w.img"
+    (tmp_path / "node.xml").write_text(
+        "<node><domain type='test'><name>hoth</name><memory>1</memory><os><type>hvm</type></os></domain></node>"
+    )
+    for name, kept in (("hoth", True), ("gone", False)):
+        change = CreateDisk(str(path)[1:], MIB, "raw", (name, f"test://{tmp_path}/node.xml"))
+        record = change.record(host)
+        change.apply(host, quiet)
+        record |= change.done(host)
+        if kept:
+            with pytest.raises(Refused) as caught:
+                CreateDisk.can_undo(host, record)
+            assert caught.value.problems[0].id == "undo.disk-needed"
+        else:
+            CreateDisk.can_undo(host, record)
+        path.unlink()

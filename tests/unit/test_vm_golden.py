@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from tests.commands.running import on
 from tests.libvirt_embed import Embedded
 from tests.trees import difference, snapshot
-from tests.unit.vm_cases import CASES, Case, lay_out
+from tests.unit.vm_cases import CASES, Case, in_memory, lay_out
 from vdesk.cli.vm import create
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/vm"
@@ -26,8 +27,8 @@ def words(case: Case) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("machines")
+def folder() -> Iterator[Path]:
+    yield from in_memory()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -42,9 +43,9 @@ def test_golden(name: str, folder: Path, request: pytest.FixtureRequest) -> None
     assert kept.read_text(encoding="utf-8") == ran.out
 
 
-def test_printing_changes_nothing(tmp_path: Path) -> None:
+def test_printing_changes_nothing(folder: Path) -> None:
     """The same call prints the same definition, and leaves the machine and its journal alone."""
-    root = lay_out(CASES["everything"], tmp_path)
+    root = lay_out(CASES["everything"], folder)
     before = snapshot(root)
     first, second = (on(root, *words(CASES["everything"])) for _ in range(2))
     assert (first.out, bool(difference(before, snapshot(root)))) == (second.out, False)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.commands.running import on
 from tests.trees import difference, snapshot
-from tests.unit.vm_cases import IMAGES, Case, lay_out
+from tests.unit.vm_cases import IMAGES, Case, in_memory, lay_out
 
 Prepare = tuple[Callable[[Path], None], ...]
 
@@ -91,8 +91,8 @@ REFUSED: list[tuple[str, str, int, str, Prepare]] = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("machines")
+def folder() -> Iterator[Path]:
+    yield from in_memory()
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.machines.builder import build
 
+MEMORY = "/dev/shm"
 IMAGES = "var/lib/libvirt/images"
 ANSWERS = '<unattend xmlns="urn:schemas-microsoft-com:unattend"/>\n'
 # What domcapabilities of QEMU 7.2 without swtpm, without SPICE and without Secure Boot firmware comes down to.
@@ -19,6 +23,13 @@ POOR = """<domainCapabilities><domain>kvm</domain><vcpu max='255'/><os supported
 <value>relaxed</value><value>vapic</value><value>spinlocks</value><value>synic</value><value>stimer</value></enum></hyperv>
 </features></domainCapabilities>
 """
+
+
+def in_memory() -> Iterator[Path]:
+    """Yield a folder for machines, in memory where there is such a place: a machine is hundreds of small files."""
+    folder = Path(tempfile.mkdtemp(prefix="vdesk-vm-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+    yield folder
+    shutil.rmtree(folder)
 
 
 def _file(path: str, data: bytes) -> Callable[[Path], None]:
