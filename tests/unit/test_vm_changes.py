@@ -202,6 +202,25 @@ def test_a_failed_step_puts_back_the_ones_before(host: Host) -> None:
     assert ([change.state for change in dry.changes], seen) == (["planned", "planned"], ["up", "down"])
 
 
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (None, 5)])
+def test_what_a_running_machine_uses_stays(host: Host, error: BaseException | None, code: int) -> None:
+    """Ctrl-C after the start, or a start that libvirt does not answer: the network stays up."""
+    seen = []
+
+    def fail(progress: object) -> None:
+        raise error or VdeskError(problem("libvirt.timeout", "no answer", "because", "wait"))
+
+    network = Action("network", "a", "bring a up", lambda progress: None, lambda progress: seen.append("down"))
+    started = Action("start", "b", "start b", lambda progress: None, final=True)
+    steps = (
+        [network, started, Action("key", "b", "press", fail)]
+        if error
+        else [network, Action("start", "b", "start b", fail)]
+    )
+    report = act(Actions("start", steps), host, Mode())
+    assert (report.exit_code, seen) == (code, [])
+
+
 # --- libvirt itself
 
 

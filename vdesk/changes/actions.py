@@ -19,13 +19,16 @@ Do = Callable[[Progress], None]
 
 @dataclass
 class Action:
-    """One step: what is shown, how it is done, and how it is put back when a later one fails."""
+    """One step: what is shown, how it is done, and how it is put back when a later one fails.
+
+    After a `final` one nothing is put back any more: what came before is in use."""
 
     kind: str
     target: str
     summary: str
     do: Do
     undo: Do | None = None
+    final: bool = False
 
 
 @dataclass
@@ -56,7 +59,7 @@ def act(actions: Actions, host: Host, mode: Mode) -> Report:
             view.state = state.CHANGE_FAILED
             step.do(mode.progress)
             view.state = state.DONE
-            done.append((step, view))
+            done = [] if step.final else [*done, (step, view)]
     except KeyboardInterrupt:
         report.errors.append(
             problem("interrupted", "interrupted", "Ctrl-C", "run the same command again when you want to")
@@ -64,7 +67,10 @@ def act(actions: Actions, host: Host, mode: Mode) -> Report:
         _put_back(done, report, INTERRUPTED, mode.progress)
     except VdeskError as error:
         report.errors += error.problems
-        _put_back(done, report, FAILED, mode.progress)
+        if any(each.id == "libvirt.timeout" for each in error.problems):
+            report.exit_code = LEFT_OVER  # it may still happen there, so what it needs stays
+        else:
+            _put_back(done, report, FAILED, mode.progress)
     else:
         report.notes += actions.notes
     return report

@@ -123,7 +123,9 @@ def start(host: Host, libvirt: Libvirt, name: str) -> Actions:
         )
     _files(host, found)
     steps = [_network(libvirt, network) for network in dict.fromkeys(found.networks) if not _active(libvirt, network)]
-    steps.append(Action("start", name, f"start {name}", lambda progress: libvirt.start(name, START_SECONDS)))
+    steps.append(
+        Action("start", name, f"start {name}", lambda progress: libvirt.start(name, START_SECONDS), final=True)
+    )
     if found.install:
         answer = f"press Enter for {KEY_SECONDS} s, for `Press any key to boot from CD`; on this first start only"
         steps.append(Action("key", name, answer, lambda progress: _press(libvirt, domain, progress)))
@@ -169,17 +171,21 @@ def _network(libvirt: Libvirt, network: str) -> Action:
 
 
 def _press(libvirt: Libvirt, domain: Domain, progress: Progress) -> None:
-    """Enter, once a second. A machine that ended meanwhile takes no keys; later starts must not restart Setup."""
+    """Enter, once a second. A machine that ended meanwhile takes no keys; later starts must not restart Setup.
+
+    Ctrl-C stops the pressing; the machine runs on."""
     mark = mark_without_install(domain.xml)
     if mark:
         libvirt.forget_install(domain.name, mark, MARK)
     for _ in range(0 if libvirt.mock else KEY_SECONDS):
         try:
             libvirt.press_enter(domain.name)
+            time.sleep(1)
         except VdeskError as error:
             progress(error.problems[0].cause)
             return
-        time.sleep(1)
+        except KeyboardInterrupt:
+            return
 
 
 def _where(libvirt: Libvirt, found: Defined) -> list[str]:
