@@ -49,7 +49,9 @@ def _without_ours(text: str) -> str:
     return "\n".join(kept)
 
 
-def write(root: pathlib.Path, main: str | bytes | None, extra: dict[str, str] | None = None, *, intel: bool = True) -> None:
+def write(
+    root: pathlib.Path, main: str | bytes | None, extra: dict[str, str] | None = None, *, intel: bool = True
+) -> None:
     """A small captured machine with these files, Intel's or AMD's IOMMU in its firmware, and a grub.cfg without it."""
     (root / FOLDER).mkdir(parents=True)
     if main is not None:

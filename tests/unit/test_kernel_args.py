@@ -120,9 +120,27 @@ def test_merge(line: str, wanted: Wanted, after: str) -> None:
     assert " ".join(apply(words, merge(words, wanted))) == after
 
 
-PIECES = ["quiet", "splash", "--", "x=1", "console=tty0", "intel_iommu=on", "intel_iommu=off", "intel_iommu=pt",
-          "intel_iommu=sm_on", "intel_iommu=on,igfx_off", "intel_iommu=off,strict", "iommu=pt", "iommu=nopt", "iommu=soft",
-          "iommu.passthrough=0", "intel_iommu=igfx_off,off", "intel_iommu=on,off,on", "intel-iommu=off", "iommu"]  # fmt: skip
+PIECES = [
+    "quiet",
+    "splash",
+    "--",
+    "x=1",
+    "console=tty0",
+    "intel_iommu=on",
+    "intel_iommu=off",
+    "intel_iommu=pt",
+    "intel_iommu=sm_on",
+    "intel_iommu=on,igfx_off",
+    "intel_iommu=off,strict",
+    "iommu=pt",
+    "iommu=nopt",
+    "iommu=soft",
+    "iommu.passthrough=0",
+    "intel_iommu=igfx_off,off",
+    "intel_iommu=on,off,on",
+    "intel-iommu=off",
+    "iommu",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8), st.booleans(), st.booleans())

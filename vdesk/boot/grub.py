@@ -41,8 +41,8 @@ class Expected(NamedTuple):
 
 
 class GenerateGrub(GenerateFile):
-    """grub.cfg anew; before it, the files are sourced once by sh as grub-mkconfig is about to do, and after it the
-    kernel's entries are looked at. What is not as planned is a failure, and everything goes back."""
+    """grub.cfg anew. Before, the files are sourced once by sh as grub-mkconfig is about to do; before it replaces the
+    old one, its kernel entries are looked at. What is not as planned is a failure, and everything goes back."""
 
     def __init__(self, host: Host, expected: Expected) -> None:
         program = "update-grub" if host.which("update-grub") or not host.which("grub-mkconfig") else "grub-mkconfig"
@@ -66,12 +66,12 @@ class GenerateGrub(GenerateFile):
         check_source(host, self.expected)
         return super().apply(host, progress)
 
-    def verify(self, host: Host) -> None:
+    def accept(self, host: Host, data: bytes) -> None:
         """Some kernel entry of the new grub.cfg has the arguments."""
         wanted = self.expected.wanted
         if wanted is None:
             return
-        found = grub_cfg.effects(host.read(grub_cfg.PATH))
+        found = grub_cfg.effects(data.decode("utf-8", "surrogateescape"))
         if not any(wanted.met_by(each) for each in found):
             raise VdeskError(
                 problem(
@@ -97,8 +97,9 @@ def check_source(host: Host, expected: Expected) -> None:
     linux, default = fields[-3], fields[-2]
     pairs = ((expected.linux, linux), (expected.default, default))
     same = all(want is None or _seen(want) == got for want, got in pairs)
-    met = expected.wanted is None or expected.wanted.met_by(effect(split(f"{linux} {default}", grub=True)))
-    if not (same and met):
+    line = f"{linux} {default}"
+    met = expected.wanted is None or expected.wanted.met_by(effect(split(line, grub=True)))
+    if not (same and met) or (expected.wanted and grub_cfg.cut_short(line)):
         raise _otherwise(linux, default)
 
 

@@ -35,9 +35,8 @@ def decide(chain: Chain, wanted: Wanted) -> Outcome:
         if _met(line, wanted):
             return Outcome(chain, chain, line)
         return _by_dropin(chain, line, wanted, line.default.reason)
-    unsure = len(line.words) - len(line.settled)
-    edits = [edit._replace(at=edit.at + unsure) for edit in merge(line.settled, wanted)]
-    if not edits:
+    edits = [edit._replace(at=edit.at + line.unsettled) for edit in merge(line.settled, wanted)]
+    if not edits or (_met(line, wanted) and _by_us(chain)):
         return Outcome(chain, chain, line)
     in_place = edited(chain, edits)
     dropped = tuple(_raw(word) for word in kernel_part(line.words) if word.name == INTEL and "pt" in word.parts)
@@ -61,11 +60,14 @@ def _met(line: CommandLine, wanted: Wanted) -> bool:
     return wanted.met_by(effect(line.settled)) and not effect(line.words).forbids and not _dashes(line)
 
 
+def _by_us(chain: Chain) -> bool:
+    """Whether a drop-in of vdesk's is there: what could not be edited in place before is not tried again."""
+    return any(dropin.words_of(each.data.decode("latin-1")) for each in chain.extra)
+
+
 def _dashes(line: CommandLine) -> bool:
     """Whether `--` stands before the words of which the reading is sure."""
-    return len(line.settled) < len(line.words) and any(
-        word.plain == "--" for word in line.words[: len(line.words) - len(line.settled)]
-    )
+    return any(word.plain == "--" for word in line.words[: line.unsettled])
 
 
 def refuse_forbidden(line: CommandLine) -> None:
@@ -110,7 +112,8 @@ def _by_dropin(chain: Chain, line: CommandLine, wanted: Wanted, reason: str) -> 
     if not chain.sourced:
         raise _nowhere(reason, f"grub-mkconfig here does not read /{FOLDER}", wanted)
     variable = _variable(line)
-    dashes = any(word.plain == "--" for word in line.words)
+    # A value that cannot be told may hold `--` too.
+    dashes = not line.default.known or any(word.plain == "--" for word in line.words)
     present = [each.path.rpartition("/")[2] for each in chain.extra]
     for name in dropin.names(present):
         path = f"{FOLDER}/{name}"

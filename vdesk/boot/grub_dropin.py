@@ -46,6 +46,12 @@ def is_line(data: str) -> bool:
     return _PLAIN.fullmatch(data) is not None and "iommu" in data
 
 
+def without_block(data: str) -> str:
+    """A file without what text() writes with `dashes`, wherever a person has put lines around it."""
+    found = _GUARD.search(data)
+    return data.replace(text(found[1], found[2], dashes=True), "", 1) if found else data
+
+
 def words_of(data: str) -> tuple[str, str] | None:
     """(variable, words) where `data` is exactly a file that vdesk writes."""
     found = _PLAIN.fullmatch(data.removeprefix(HEAD)) if data.startswith(HEAD) else None

@@ -38,10 +38,16 @@ class CommandLine(NamedTuple):
         return self.linux.known and self.default.known
 
     @property
-    def settled(self) -> list[Word]:
-        """The words of which the kernel's reading is sure: all, or those after the last part that cannot be told."""
+    def unsettled(self) -> int:
+        """How many words come before those of which the kernel's reading is sure: none, or all up to the last part that
+        cannot be told; none too where `--` comes before such a part."""
         unsure = [at for at, word in enumerate(self.words) if "\uffff" in word.text]
-        return self.words[unsure[-1] + 1 :] if unsure else self.words
+        return unsure[-1] + 1 if unsure and len(kernel_part(self.words)) >= unsure[0] else 0
+
+    @property
+    def settled(self) -> list[Word]:
+        """The words of which the kernel's reading is sure."""
+        return self.words[self.unsettled :]
 
 
 def command_line(found: Settings) -> CommandLine:
@@ -169,8 +175,8 @@ def _insertions(chain: Chain, found: Settings, line: CommandLine, added: Sequenc
     at = added[0].at
     if at < len(line.words):
         cell = line.cells[line.words[at].start]
-        if cell and cell.file == MAIN and cell.quote in ('"', "'"):
-            yield [Splice(cell.start, cell.start, f"{words} ")]
+        if cell and cell.file == MAIN and cell.quote != "\\":
+            yield [Splice(cell.start, cell.start, f"{words} " if cell.quote else f'"{words} "')]
         return
     for assign in _candidates(found):
         yield _appended(chain, assign, words)

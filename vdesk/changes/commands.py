@@ -4,7 +4,7 @@ power loss."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record
 from vdesk.changes.files import content, digest
@@ -90,6 +90,7 @@ class GenerateFile(Change):
         self.path, self.argv, self.checks = path, list(argv), [list(each) for each in checks]
         self.wanted, self.timeout = list(wanted), timeout
         self.target, self.summary = "/" + path, summary
+        self.kept: Record = {}
 
     def preview(self, host: Host) -> str:
         """The command line, and where its output goes first."""
@@ -98,7 +99,7 @@ class GenerateFile(Change):
     def record(self, host: Host) -> Record:
         """The bytes before and how the file is made."""
         before = content(host, self.path)
-        return {
+        self.kept = {
             "path": self.path,
             "argv": self.argv,
             "checks": self.checks,
@@ -107,10 +108,14 @@ class GenerateFile(Change):
             "before": None if before is None else base64.b64encode(before).decode(),
             "mode": None if before is None else host.stat(self.path).mode,
         }
+        return self.kept
+
+    def accept(self, host: Host, data: bytes) -> None:
+        """Raise VdeskError where the new file is not good enough to replace the old one."""
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Generate, check, swap."""
-        return _generate(host, self.record(host), progress)
+        return _generate(host, self.kept, progress, self.accept)
 
     def done(self, host: Host) -> Record:
         """The digest of what was generated, so that undo sees whether somebody generated it again since."""
@@ -159,7 +164,13 @@ def _discard(host: Host, path: str) -> None:
             continue
 
 
-def _generate(host: Host, record: Record, progress: Progress) -> bool:
+def _take(host: Host, data: bytes) -> None:
+    """What undo asks of a file that it generates again: nothing more than the checks."""
+
+
+def _generate(
+    host: Host, record: Record, progress: Progress, accept: Callable[[Host, bytes], None] = _take
+) -> bool:
     new = beside(record["path"])
 
     def filled(argv: Sequence[str]) -> list[str]:
@@ -178,6 +189,9 @@ def _generate(host: Host, record: Record, progress: Progress) -> bool:
             raise HostError(
                 "/" + new, f"no line begins with {' or '.join(record['wanted'])}", f"/{new} has no kernel to boot"
             )
+        accept(host, data)
+        # Known before the swap: whoever is interrupted after it finds the file to be its own and puts the old one back.
+        record["after"] = digest(data)
         host.write(record["path"], data, record["mode"] if record["mode"] is not None else 0o600)
     finally:
         if host.is_live:

@@ -114,8 +114,6 @@ def _is_word(found: Any) -> bool:
 def _without_ours(data: bytes) -> bytes | None:
     """A drop-in that a person edited, without vdesk's lines; None where none is left, empty where nothing else is."""
     text = data.decode("latin-1")
-    lines = text.splitlines(keepends=True)
-    kept = [line for line in lines if line != grub_dropin.HEAD and not grub_dropin.is_line(line)]
-    if len(kept) == len(lines):
-        return None
-    return "".join(kept).encode("latin-1")
+    lines = grub_dropin.without_block(text).splitlines(keepends=True)
+    kept = "".join(line for line in lines if line != grub_dropin.HEAD and not grub_dropin.is_line(line))
+    return None if kept == text else kept.encode("latin-1")

@@ -1,0 +1,205 @@
+"""`iommu enable`, `disable`, `status` as decisions: vendor, firmware, what is said, which stages disagree."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from tests.trees import difference, snapshot
+from tests.unit.grub_judge import MAIN, grub_cfg, write
+from vdesk.changes import executor
+from vdesk.changes.executor import Mode
+from vdesk.changes.journal import Entry, Journal
+from vdesk.host import Host
+from vdesk.host.host import captured
+from vdesk.model.errors import Refused
+from vdesk.plans import iommu
+
+D = "GRUB_CMDLINE_LINUX_DEFAULT"
+CFG = "boot/grub/grub.cfg"
+
+
+def turn_on(root: pathlib.Path) -> None:
+    """Make the kernel's facts those of an IOMMU in use."""
+    (root / "sys/class/iommu/dmar0").mkdir(parents=True)
+    (root / "sys/kernel/iommu_groups/0/devices").mkdir(parents=True)
+
+
+def titles(host: Host, *, igfx_off: bool = False, pt: bool = False) -> list[str]:
+    """The findings of enable, as id and level."""
+    return [f"{each.id} {each.level}" for each in iommu.enable(host, igfx_off=igfx_off, pt=pt).findings]
+
+
+def test_intel(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet"\n')
+    plan = iommu.enable(captured(str(tmp_path)), igfx_off=True, pt=True)
+    assert [change.target for change in plan.changes] == ["/etc/default/grub", "/boot/grub/grub.cfg"]
+    assert plan.data == {
+        "arguments": ["intel_iommu=on,igfx_off", "iommu=pt"],
+        "vendor": "intel",
+        "file": "/etc/default/grub",
+    }
+    assert plan.findings == []
+    preview = plan.changes[1].preview(captured(str(tmp_path)))
+    assert f"{D}='quiet intel_iommu=on,igfx_off iommu=pt'" in preview
+    assert "$ update-grub -o /boot/grub/grub.cfg.vdesk-new" in preview
+
+
+def test_not_needed_is_said_and_written(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet"\n')
+    turn_on(tmp_path)
+    assert titles(captured(str(tmp_path))) == ["kernel.iommu info"]
+    assert len(iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False).changes) == 2
+    (tmp_path / "proc/cmdline").write_text("root=/dev/sda1 intel_iommu=on\n")
+    assert titles(captured(str(tmp_path))) == []
+
+
+def test_firmware_off_is_written_with_a_warning(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet"\n')
+    (tmp_path / "sys/firmware/acpi/tables/DMAR").rename(tmp_path / "sys/firmware/acpi/tables/FACP")
+    (tmp_path / "sys/bus/pci/devices").mkdir(parents=True)
+    plan = iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
+    assert [f"{each.id} {each.level}" for each in plan.findings] == ["firmware.iommu warn"]
+    assert len(plan.changes) == 2
+
+
+def test_amd_needs_no_argument(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet"\n', intel=False)
+    plan = iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
+    assert plan.changes == [] and "No argument is needed" in plan.notes[0]
+    (tmp_path / MAIN).write_text(f'{D}="quiet amd_iommu=off"\n')
+    with pytest.raises(Refused) as caught:
+        iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
+    assert caught.value.problems[0].id == "iommu.turned-off"
+
+
+def test_amd_with_pt_gets_no_intel_argument(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet"\n', intel=False)
+    host = captured(str(tmp_path))
+    plan = iommu.enable(host, igfx_off=True, pt=True)
+    assert executor.run(plan, host, Mode(yes=True)).exit_code == 0
+    assert (tmp_path / MAIN).read_text() == f'{D}="quiet iommu=pt"\n'
+    assert [each.title for each in plan.findings] == ["igfx_off is left out: it is an argument of Intel's IOMMU only"]
+
+
+def test_the_table_decides_not_the_processor(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet"\n')
+    (tmp_path / "proc/cpuinfo").write_text("vendor_id\t: AuthenticAMD\nflags\t\t: svm\n")
+    assert iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False).data["arguments"] == ["intel_iommu=on"]
+
+
+def test_nothing_known_of_the_machine(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "etc/default").mkdir(parents=True)
+    (tmp_path / MAIN).write_text(f'{D}="quiet"\n')
+    plan = iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
+    assert plan.data["arguments"] == ["intel_iommu=on"]
+    assert [f"{each.id} {each.level}" for each in plan.findings] == ["kernel.cmdline info"]
+
+
+def test_an_empty_tree_is_refused(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(Refused) as caught:
+        iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
+    assert caught.value.problems[0].id == "boot.loader-not-supported"
+    assert iommu.status(captured(str(tmp_path)))["configured"] is None
+
+
+def test_a_dry_run_changes_nothing(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet"\n')
+    before, host = snapshot(tmp_path), captured(str(tmp_path))
+    report = executor.run(iommu.enable(host, igfx_off=False, pt=False), host, Mode(dry_run=True))
+    assert f'-{D}="quiet"\n+{D}="quiet intel_iommu=on"\n' in report.changes[0].diff
+    assert not difference(before, snapshot(tmp_path))
+
+
+def test_configured_but_booted_without_it(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="intel_iommu=on"\n')
+    (tmp_path / CFG).write_text(grub_cfg("intel_iommu=on"))
+    plan = iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
+    assert plan.changes == [] and plan.notes[0].startswith("Nothing to change") and "Reboot" in plan.notes[1]
+    (tmp_path / "proc/cmdline").write_text("root=/dev/sda1 intel_iommu=on\n")
+    assert len(iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False).notes) == 1
+
+
+def test_a_stale_grub_cfg_of_a_captured_machine_is_seen(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="intel_iommu=on"\n')
+    plan = iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
+    assert [change.kind for change in plan.changes] == ["generated-file"]
+
+
+@pytest.mark.parametrize(
+    ("main", "generated", "booted", "expected", "todo"),
+    [
+        ("quiet", "quiet", "quiet", ([], [], []), []),
+        (
+            "intel_iommu=on",
+            "quiet",
+            "quiet",
+            (["intel_iommu=on"], [], []),
+            ["sudo update-grub", "sudo systemctl reboot"],
+        ),
+        (
+            "intel_iommu=on",
+            "intel_iommu=on",
+            "q",
+            (["intel_iommu=on"], ["intel_iommu=on"], []),
+            ["sudo systemctl reboot"],
+        ),
+        ("intel_iommu=on a", "intel_iommu=on", "intel_iommu=on x", (["intel_iommu=on"],) * 3, []),
+        ("quiet", "quiet", "iommu=pt intremap=off", ([], [], ["iommu=pt", "intremap=off"]), ["sudo systemctl reboot"]),
+        ("a -- iommu=pt", "a -- iommu=pt", "a -- iommu=pt", ([], [], []), []),
+    ],
+)
+def test_status_compares_the_stages(
+    tmp_path: pathlib.Path,
+    main: str,
+    generated: str,
+    booted: str,
+    expected: tuple[list[str], list[str], list[str]],
+    todo: list[str],
+) -> None:
+    write(tmp_path, f'{D}="{main}"\n')
+    (tmp_path / CFG).write_text(grub_cfg(generated))
+    (tmp_path / "proc/cmdline").write_text(f"BOOT_IMAGE=/vmlinuz ro {booted}\n")
+    found = iommu.status(captured(str(tmp_path)))
+    assert (found["configured"], found["generated"], found["booted"]) == expected
+    assert found["next"][: len(todo)] == todo and bool(todo) == bool(found["next"])
+    assert found["state"] == "off-in-kernel" and found["vendor"] == "intel"
+
+
+def test_status_of_what_cannot_be_read(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="$(echo intel_iommu=on)"\n')
+    (tmp_path / "run/vdesk").mkdir(parents=True)
+    (tmp_path / "run/vdesk/machine.json").write_text('{"unreadable": ["boot/grub/grub.cfg", "proc/cmdline"]}')
+    found = iommu.status(captured(str(tmp_path)))
+    assert (found["configured"], found["generated"], found["booted"]) == (None, "unknown", None)
+    assert "command substitution" in found["configured_reason"]
+    assert found["disagreements"] == [] and found["next"] == []
+
+
+def test_the_entries_of_other_systems_do_not_count(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet"\n')
+    other = (
+        "### BEGIN /etc/grub.d/05_other ###\n\tlinux /boot/vmlinuz intel_iommu=on\n### END /etc/grub.d/05_other ###\n"
+    )
+    (tmp_path / CFG).write_text(other + grub_cfg("quiet ; intel_iommu=on"))
+    assert iommu.status(captured(str(tmp_path)))["generated"] == []
+
+
+def test_disable_trusts_no_journal(tmp_path: pathlib.Path) -> None:
+    """A captured tree's journal may say anything: only GRUB's own files are written from it."""
+    write(tmp_path, f'{D}="quiet"\n')
+    host = captured(str(tmp_path))
+    assert executor.run(iommu.enable(host, igfx_off=False, pt=False), host, Mode(yes=True)).exit_code == 0
+    entries: list[Entry] = Journal(host).entries()
+    for path in ("etc/shadow", "etc/default/grub.d/../../shadow", 5):
+        entries[0].steps[0].record["path"] = path
+        with pytest.raises(Refused) as caught:
+            iommu.disable(host, entries)
+        assert caught.value.problems[0].id == "journal.damaged"
+
+
+def test_disable_of_nothing(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="quiet intel_iommu=on"\n')
+    plan = iommu.disable(captured(str(tmp_path)), [])
+    assert plan.changes == [] and "Nothing to take out" in plan.notes[0]
