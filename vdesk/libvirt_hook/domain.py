@@ -1,0 +1,70 @@
+"""What the hook needs of a domain's XML: uuid, mark, the addresses of its PCI devices. Nothing else is looked at."""
+
+from __future__ import annotations
+
+import re
+
+from .machine import Trouble
+
+NAMESPACE = "urn:vdesk:domain:1"
+DEPTH = 100
+ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.ASCII)
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+class Domain:
+    """One domain. Trouble for what libvirt does not write: broken XML, a document type, depths."""
+
+    def __init__(self, xml: bytes) -> None:
+        import pyexpat
+
+        self.uuid, self.marked = "", False
+        self.functions: list[str] = []
+        self._path: list[str] = []
+        self._pci = False
+        parser = pyexpat.ParserCreate(namespace_separator=" ")
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.StartDoctypeDeclHandler = _doctype
+        try:
+            parser.Parse(xml, True)
+        except (pyexpat.ExpatError, LookupError, ValueError) as error:
+            raise Trouble(f"what libvirt gave to the hook is no XML: {error}") from None
+        if not UUID.fullmatch(self.uuid):
+            raise Trouble("the domain's XML has no uuid")
+
+    def _start(self, name: str, given: dict[str, str]) -> None:
+        self._path.append(name)
+        if len(self._path) > DEPTH:
+            raise Trouble("the domain's XML is nested too deeply")
+        if self._path == ["domain", "metadata", f"{NAMESPACE} domain"]:
+            self.marked = True
+        elif self._path == ["domain", "devices", "hostdev"]:
+            self._pci = given.get("mode") == "subsystem" and given.get("type") == "pci"
+        elif self._pci and self._path == ["domain", "devices", "hostdev", "source", "address"]:
+            self.functions.append(_address(given))
+
+    def _end(self, name: str) -> None:
+        self._path.pop()
+
+    def _text(self, text: str) -> None:
+        if self._path == ["domain", "uuid"]:
+            self.uuid = (self.uuid + text.strip().lower())[:64]
+
+
+def _doctype(*given: object) -> None:
+    """Entities are declared there: a few bytes of them can grow to gigabytes."""
+    raise Trouble("the domain's XML has a document type, which libvirt never writes")
+
+
+def _address(given: dict[str, str]) -> str:
+    """`0000:01:00.0` of the attributes of an address element."""
+    try:
+        parts = [int(given.get(name, "0")[:10], 0) for name in ("domain", "bus", "slot", "function")]
+    except ValueError:
+        parts = [-1, 0, 0, 0]
+    found = "{:04x}:{:02x}:{:02x}.{:x}".format(*parts)
+    if not ADDRESS.fullmatch(found):
+        raise Trouble("the address of a device in the domain's XML is none")
+    return found

@@ -1,0 +1,81 @@
+"""NVIDIA's driver: unbinding a card whose modules are in use waits for ever, unloading them fails instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .domain import ADDRESS
+from .look import NVIDIA, Fact
+from .machine import LOOK_SECONDS, PREPARE_SECONDS, WHOLE_SECONDS, Machine, Trouble, run
+from .moves import probe
+from .state import NVIDIA_MODULES, NVIDIA_SERVICES, State
+
+
+def plan_nvidia(machine: Machine, state: State, moving: Sequence[Fact]) -> None:
+    """Note in the state which services to stop, and which modules to unload: all, when the driver has no other card."""
+    cards = {fact["address"] for fact in moving if fact["driver"] == "nvidia"}
+    if not cards:
+        return
+    state.services = [name for name in NVIDIA_SERVICES if name in state.services or _active(machine, name)]
+    if {name for name in machine.names(NVIDIA) if ADDRESS.fullmatch(name)} <= cards:
+        loaded = [name for name in NVIDIA_MODULES if machine.exists(f"sys/module/{name}")]
+        state.modules = [name for name in NVIDIA_MODULES if name in state.modules or name in loaded]
+
+
+def unload_nvidia(machine: Machine, state: State) -> None:
+    """Stop the services and unload the modules that the state names; Trouble when they are in use."""
+    for service in state.services:
+        run(machine, ["systemctl", "stop", service], machine.left(PREPARE_SECONDS))
+        machine.say(f"stopped {service}")
+    loaded = [name for name in state.modules if machine.exists(f"sys/module/{name}")]
+    for name in loaded:
+        count = machine.text(f"sys/module/{name}/refcnt")
+        used = int(count) - len(machine.names(f"sys/module/{name}/holders")) if count.isdecimal() else 0
+        if used > 0:
+            raise Trouble(
+                f"the module {name} is in use {used} times, by programs or a console on the card. Log out of the "
+                "desktop that uses the card and end CUDA programs, or bind the card at boot: vdesk bind ADDR --boot"
+            )
+    if loaded:
+        run(machine, ["modprobe", "-r", *loaded], machine.left(PREPARE_SECONDS))
+        machine.say(f"unloaded {' '.join(loaded)}")
+
+
+def load_nvidia(machine: Machine, state: State) -> list[str]:
+    """Load what was unloaded, and let the driver have its cards; what did not work, in sentences."""
+    wrong: list[str] = []
+    missing = [name for name in reversed(state.modules) if not machine.exists(f"sys/module/{name}")]
+    try:
+        if missing:
+            run(machine, ["modprobe", "-a", *missing], machine.left(WHOLE_SECONDS))
+            machine.say(f"loaded {' '.join(missing)}")
+    except Trouble as error:
+        return [str(error)]
+    for address, fact in list(state.functions.items()):
+        if fact["driver"] == "nvidia" and state.modules:
+            problem = probe(machine, fact)
+            wrong += [problem] if problem else []
+            if not problem:
+                del state.functions[address]
+    state.modules = []
+    return wrong
+
+
+def start_services(machine: Machine, state: State) -> list[str]:
+    """Start the services that were stopped; what did not work, in sentences."""
+    wrong = []
+    for service in list(state.services):
+        try:
+            run(machine, ["systemctl", "start", service], machine.left(WHOLE_SECONDS))
+            machine.say(f"started {service}")
+            state.services.remove(service)
+        except Trouble as error:
+            wrong.append(str(error))
+    return wrong
+
+
+def _active(machine: Machine, service: str) -> bool:
+    try:
+        return run(machine, ["systemctl", "is-active", service], LOOK_SECONDS) == "active"
+    except Trouble:
+        return False

@@ -1,0 +1,95 @@
+"""What to give back, one file per domain, written before anything is changed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import time
+
+from .domain import ADDRESS
+from .look import Fact
+from .machine import LOCK_SECONDS, Machine, Trouble
+
+FOLDER = "run/vdesk/hook"
+NAME = re.compile(r"[\w.-]{0,64}", re.ASCII)
+NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
+NVIDIA_SERVICES = ("nvidia-persistenced.service", "nvidia-powerd.service")
+
+
+class State:
+    """What was taken for the domain of a uuid: functions as they were, NVIDIA's modules and services."""
+
+    def __init__(self, machine: Machine, uuid: str) -> None:
+        self.machine, self.path = machine, f"{FOLDER}/{uuid}.json"
+        self.functions: dict[str, Fact] = {}
+        self.modules: list[str] = []
+        self.services: list[str] = []
+        try:
+            self._read()
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            machine.say(f"/{self.path} cannot be used and is left out: {error}")
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to give back."""
+        return not (self.functions or self.modules or self.services)
+
+    def _read(self) -> None:
+        handle = os.open(self.machine.place(self.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            found = json.loads(file.read(1 << 20))
+        functions = {str(address): _checked(address, fact) for address, fact in found["functions"].items()}
+        self.modules = [name for name in NVIDIA_MODULES if name in found["modules"]]
+        self.services = [name for name in NVIDIA_SERVICES if name in found["services"]]
+        self.functions = functions
+
+    def save(self) -> None:
+        """Write it, whole or not at all, and fsync; no file when there is nothing to give back. OSError when full."""
+        place = self.machine.place(self.path)
+        for name in (place, f"{place}.new") if self.empty else (f"{place}.new",):
+            if os.path.lexists(name):
+                os.unlink(name)
+        if self.empty:
+            return
+        kept = {"functions": self.functions, "modules": self.modules, "services": self.services}
+        handle = os.open(f"{place}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(handle, "wb") as file:
+            file.write(json.dumps(kept, indent=1).encode())
+            file.flush()
+            os.fsync(handle)
+        os.replace(f"{place}.new", place)
+
+
+def _checked(address: str, fact: Fact) -> Fact:
+    named = [fact["driver"], fact["override"], fact["d3cold"]]
+    if not ADDRESS.fullmatch(address) or fact["address"] != address or not all(map(NAME.fullmatch, named)):
+        raise ValueError(f"no function: {address}")
+    return {str(key): str(text) for key, text in fact.items()}
+
+
+def own_folder(machine: Machine) -> int:
+    """Make the folder of the states, and return its lock, taken; Trouble when it is not root's alone, or is held."""
+    place = machine.place(FOLDER)
+    os.makedirs(place, 0o700, exist_ok=True)
+    for folder in (os.path.dirname(place), place):
+        found = os.lstat(folder)
+        if os.path.islink(folder) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise Trouble(f"{folder} can be written by others than root; see who made it, and remove it")
+    handle = os.open(f"{place}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    while not _locked(handle):
+        if machine.left(LOCK_SECONDS) <= 0.2:
+            raise Trouble("the devices of another virtual machine are being moved just now; try again in a moment")
+        time.sleep(0.1)
+    return handle
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
