@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import difflib
 import hashlib
+from collections.abc import Sequence
 
 from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
 from vdesk.host import Host
@@ -35,16 +36,24 @@ def unified(path: str, before: bytes | None, after: bytes | None) -> str:
 
 
 class WriteFile(Change):
-    """`data` None removes the file. `before` is what the plan was made from: other bytes by then are a refusal."""
+    """`data` None removes the file, and then those of the folders `emptied` that are empty. `before` is what the plan
+    was made from: other bytes by then are a refusal."""
 
     kind = "file"
 
     def __init__(
-        self, path: str, before: bytes | None, data: bytes | None, summary: str, mode: int | None = None
+        self,
+        path: str,
+        before: bytes | None,
+        data: bytes | None,
+        summary: str,
+        mode: int | None = None,
+        emptied: Sequence[str] = (),
     ) -> None:
         self.path, self.before, self.data, self.mode = path, before, data, mode
         self.target, self.summary = "/" + path, summary
         self.folders: list[str] = []
+        self.emptied = list(emptied)
 
     def preview(self, host: Host) -> str:
         """The unified diff."""
@@ -71,6 +80,7 @@ class WriteFile(Change):
         record: Record = {"path": self.path, "after": digest(self.data), "folders": self.folders, "before": None}
         if self.before is not None:
             found = host.stat(self.path)
+            record["emptied"] = self.emptied
             record["before"] = {
                 "data": base64.b64encode(self.before).decode(),
                 "mode": found.mode,
@@ -82,6 +92,8 @@ class WriteFile(Change):
         """Write, atomically, or remove."""
         if self.data is None:
             host.remove(self.path)
+            for folder in self.emptied:
+                host.remove_folder(folder)
             return DONE
         for folder in reversed(self.folders):
             host.make_folder(folder)
@@ -116,6 +128,8 @@ class WriteFile(Change):
             for folder in record["folders"]:
                 host.remove_folder(folder)
         elif now != old:
+            for folder in reversed(record.get("emptied", [])):
+                host.make_folder(folder)
             host.write(path, old, before["mode"], tuple(before["owner"]))
 
 

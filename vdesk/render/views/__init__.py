@@ -18,6 +18,8 @@ VIEWS = {
     "iommu status": "vdesk.render.views.iommu:status",
     "bind": "vdesk.render.views.devices:devices",
     "unbind": "vdesk.render.views.devices:devices",
+    "hook status": "vdesk.render.views.hook:status",
+    "hook check": "vdesk.render.views.hook:check",
     "history": "vdesk.render.views.history:history",
     "create": "vdesk.render.views.vm:create",
     "list": "vdesk.render.views.vm:list_",
