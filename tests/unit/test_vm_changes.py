@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -266,3 +267,18 @@ def test_a_captured_machine_runs_nothing(host: Host) -> None:
         argv = [sys.executable, "-c", "import sys; from vdesk.cli import run; sys.exit(run(sys.argv[1:]))"]
         ran = subprocess.run([*argv, "--root", host.root, *command], capture_output=True, text=True, check=False)
         assert (ran.returncode, "[usage.captured]" in ran.stderr) == (2, True), ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "states"),
+    [
+        (["-n"], ["planned"] * 3),
+        (["-y"], ["skipped"] * 3),
+        (["-y", "--connect", TEST], ["skipped", "done", "done", "done"]),
+    ],
+)
+def test_create_and_start(host: Host, more: list[str], states: list[str]) -> None:
+    words = ["create", "and-start", "--iso", f"/{IMAGES}/Win10.iso", "--start", "--json", *more]
+    argv = [sys.executable, "-c", "import sys; from vdesk.cli import run; sys.exit(run(sys.argv[1:]))"]
+    ran = subprocess.run([*argv, "--root", host.root, *words], capture_output=True, text=True, check=True)
+    assert [change["state"] for change in json.loads(ran.stdout)["changes"]] == states

@@ -175,18 +175,27 @@ def test_a_closed_home_is_said(host: Host) -> None:
 
 def test_the_drivers_disc(host: Host) -> None:
     top = Path(host.root)
-    assert find_virtio_iso(host, "/srv/win.iso") is None
     for folder in ("usr/share/virtio-win", "var/lib/libvirt/images", "srv"):
         (top / folder).mkdir(parents=True)
+    (top / "srv/win.iso").write_bytes(b"")
+    install = media.find(host, "/srv/win.iso", "--iso")
+    assert find_virtio_iso(host, install) is None
     plain_disc(top / "srv/virtio-win-0.1.262.iso", "virtio-win-0.1.262")
-    found = find_virtio_iso(host, "/srv/win.iso")
+    found = find_virtio_iso(host, install)
     assert found and found.path == "/srv/virtio-win-0.1.262.iso"
     for name in ("0.1.9", "0.1.285"):
         plain_disc(top / f"var/lib/libvirt/images/virtio-win-{name}.iso", f"virtio-win-{name}")
-    found = find_virtio_iso(host, "/srv/win.iso")
+    found = find_virtio_iso(host, install)
     assert found and found.path == "/var/lib/libvirt/images/virtio-win-0.1.285.iso"
     plain_disc(top / "usr/share/virtio-win/virtio-win.iso", "SOMETHING")
-    found = find_virtio_iso(host, "/srv/win.iso")
+    found = find_virtio_iso(host, install)
     assert found and found.path == "/var/lib/libvirt/images/virtio-win-0.1.285.iso", (
         "a disc of another content is not it"
     )
+
+
+def test_the_drivers_disc_beside_a_disc_of_this_machine(host: Host, tmp_path: Path) -> None:
+    for name in ("win.iso", "virtio-win.iso"):
+        plain_disc(tmp_path / name, name.removesuffix(".iso"))
+    found = find_virtio_iso(host, media.find(host, str(tmp_path / "win.iso"), "--iso"))
+    assert found and (found.path, found.here) == (str(tmp_path / "virtio-win.iso"), True)

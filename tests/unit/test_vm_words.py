@@ -48,7 +48,23 @@ def test_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", "\u3000", "a/b", ".", "..", "x" * 65, "a\n", "a\x7f", "a\x85", "a\u200b", "a\u202e", "a\ud800"]
+    "name",
+    [
+        "",
+        " ",
+        "\u3000",
+        "a/b",
+        ".",
+        "..",
+        "x" * 65,
+        "a\n",
+        "a\x7f",
+        "a\x85",
+        "a\u200b",
+        "a\u202e",
+        "a\ud800",
+        "a\uffff",
+    ],
 )
 def test_no_names(name: str) -> None:
     with pytest.raises(WrongUsage) as caught:

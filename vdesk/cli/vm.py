@@ -65,7 +65,7 @@ def create(ctx: click.Context, /, print_xml: bool, start_it: bool, connect: str 
     report = changing(ctx, lambda host: plans.create(host, request, connect, choose, dry_run=dry))
     if settings.given.get("yes") and not dry:
         report.notes[:0] = report.data.get("warnings", [])  # nobody was asked, so nobody has seen them
-    if start_it and not report.exit_code and not dry:
+    if start_it and not report.exit_code:
         return _then_start(settings, request.name, connect, report)
     return report
 
@@ -98,11 +98,16 @@ def _chooser(settings: Settings) -> Any:
 
 
 def _then_start(settings: Settings, name: str, uri: str | None, created: Report) -> Report:
-    """Start what was just created; one report of both."""
+    """Start what was just created; one report of both. A dry run plans it, a captured machine skips it."""
     from vdesk.changes.actions import act
+    from vdesk.model.report import PLANNED, SKIPPED, ChangeView
     from vdesk.plans import vm_life as life
 
     host = settings.host()
+    dry = bool(settings.given.get("dry_run"))
+    if dry or (uri is None and not host.is_live):
+        created.changes.append(ChangeView("start", name, f"start {name}", state=PLANNED if dry else SKIPPED))
+        return created
     started = act(life.start(host, life.open_libvirt(host, uri), name), host, settings.mode())
     created.changes += started.changes
     created.errors += started.errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from vdesk.model.number import is_number
 SECTOR = 2048
 ISO_HEAD = 17 * SECTOR
 FORMATS = ((b"QFI\xfb", "qcow2"), (b"KDMV", "vmdk"), (b"conectix", "vpc"), (b"vhdxfile", "vhdx"))
+UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""No XML document can hold these (XML 1.0, 2.2), or a terminal would act on them."""
 ACCESS_LIST = "system.posix_acl_access"
 
 
@@ -30,8 +33,8 @@ class Media(NamedTuple):
 
 def absolute(host: Host, given: str, option: str) -> str:
     """The absolute path on the machine that is meant; a path into a captured tree loses the tree's folder."""
-    if not given or not given.isprintable() or any("\ud800" <= char <= "\udfff" for char in given):
-        raise _no_file(option, given, "a path has printable characters only")
+    if not given or UNUSABLE.search(given):
+        raise _no_file(option, given, "a path that libvirt can name has no control characters and is UTF-8")
     path = os.path.normpath(os.path.join(os.getcwd(), given)).replace("//", "/")
     if not host.tree.own and path.startswith(f"{host.root}/"):
         path = path[len(host.root) :]
@@ -81,6 +84,14 @@ def read_at(media: Media, offset: int, length: int) -> bytes:
             os.close(handle)
     except OSError as error:
         fail(media.path[1:], error)
+
+
+def names_beside(media: Media) -> list[str]:
+    """The names in the folder that the file lies in, of this machine."""
+    try:
+        return os.listdir(os.path.dirname(media.real))
+    except OSError:
+        return []
 
 
 def text_of(media: Media, option: str, limit: int) -> bytes:

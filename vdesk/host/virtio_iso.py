@@ -14,11 +14,14 @@ SOURCE = "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/stabl
 NAME = re.compile(r"virtio-win[-_.\w]*\.iso", re.IGNORECASE)
 
 
-def find_virtio_iso(host: Host, beside: str) -> Media | None:
-    """The first disc with the drivers: in the usual folders, then beside the file `beside`; None when there is none."""
-    folders = [*PLACES, beside.strip("/").rpartition("/")[0]]
-    for folder in folders:
-        for name in _names(host, folder):
+def find_virtio_iso(host: Host, install: Media) -> Media | None:
+    """The first disc with the drivers: in the usual folders, then beside the installation disc; None without one."""
+    beside = install.path.strip("/").rpartition("/")[0]
+    places = [(folder, _names(host, folder)) for folder in (*PLACES, beside)]
+    if install.here:
+        places.append((beside, _sorted(media.names_beside(install))))
+    for folder, names in places:
+        for name in names:
             try:
                 found = media.find(host, f"/{folder}/{name}", "--virtio-iso")
                 if _has_drivers(found):
@@ -29,11 +32,15 @@ def find_virtio_iso(host: Host, beside: str) -> Media | None:
 
 
 def _names(host: Host, folder: str) -> list[str]:
-    """`virtio-win.iso` first, then the newest version."""
     try:
-        names = [name for name in host.list(folder) if NAME.fullmatch(name)]
+        return _sorted(host.list(folder))
     except HostError:
         return []
+
+
+def _sorted(names: list[str]) -> list[str]:
+    """`virtio-win.iso` first, then the newest version."""
+    names = [name for name in names if NAME.fullmatch(name)]
     return sorted(names, key=lambda name: (name.lower() == "virtio-win.iso", _version(name)), reverse=True)
 
 

@@ -131,7 +131,7 @@ class _Discs:
             return found
         if self.os not in WINDOWS:
             return None
-        looked = find_virtio_iso(self.host, self.install.path)
+        looked = find_virtio_iso(self.host, self.install)
         if looked is None:
             say(
                 "No VirtIO drivers' disc was found, so the machine gets a SATA disk and an e1000e network card: "

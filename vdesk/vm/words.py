@@ -22,7 +22,7 @@ def check_name(name: str) -> str:
         cause = f"a name has 1 to {NAME_LENGTH} characters, not {len(name)}"
     elif "/" in name or name in (".", ".."):
         cause = "a name holds no / and is not . or .., because files are named after it"
-    elif any(unicodedata.category(char) in HIDDEN for char in name):
+    elif any(unicodedata.category(char) in HIDDEN or char in "\ufffe\uffff" for char in name):
         cause = "a name holds no control, zero-width or bidirectional characters"
     elif not name.strip():
         cause = "a name is more than blanks"
