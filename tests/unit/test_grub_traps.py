@@ -280,3 +280,15 @@ def test_a_folder_that_is_not_sourced_is_no_place(tmp_path: pathlib.Path) -> Non
     (tmp_path / MAIN).write_text(f'{D}="quiet"\n')
     enable(tmp_path)
     assert main(tmp_path) == f'{D}="quiet intel_iommu=on"\n'
+
+
+def test_a_folder_that_vdesk_made_goes_with_its_file(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, f'{D}="$(echo quiet)"\n')
+    (tmp_path / FOLDER).rmdir()
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/grub-mkconfig").write_text("for x in ${sysconfdir}/default/grub.d/*.cfg ; do\n")
+    start = snapshot(tmp_path)
+    enable(tmp_path)
+    assert difference(start, snapshot(tmp_path), OURS).added == [FOLDER, DROPIN]
+    disable(tmp_path)
+    assert not difference(start, snapshot(tmp_path), OURS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from vdesk.boot import grub_cfg
@@ -131,11 +132,13 @@ def _otherwise(linux: str, default: str) -> VdeskError:
     )
 
 
-def changes(host: Host, before: Chain, after: Chain, expected: Expected, summary: str) -> list[Change]:
-    """The files that differ between the chains, then grub.cfg."""
+def changes(
+    host: Host, before: Chain, after: Chain, expected: Expected, summary: str, emptied: Sequence[str] = ()
+) -> list[Change]:
+    """The files that differ between the chains, then grub.cfg; `emptied` are folders that go with their last file."""
     paths = [MAIN, *sorted({each.path for each in (*before.extra, *after.extra)})]
     writes: list[Change] = [
-        WriteFile(path, before.data(path), after.data(path), f"/{path}: {summary}")
+        WriteFile(path, before.data(path), after.data(path), f"/{path}: {summary}", emptied=emptied)
         for path in paths
         if before.data(path) != after.data(path)
     ]

@@ -11,7 +11,7 @@ from vdesk.boot import grub_dropin as dropin
 from vdesk.boot.shell_script import Assign, Effect, Other, Step, Unset, effect_of, parse
 from vdesk.boot.shell_types import Char, Param, Part, ShellError, Unknown
 from vdesk.host import Host
-from vdesk.model.errors import Absent, HostError, Refused, problem
+from vdesk.model.errors import Absent, Denied, HostError, NeedsRoot, Refused, VdeskError, problem
 
 MAIN, FOLDER, MKCONFIG = "etc/default/grub", "etc/default/grub.d", "usr/sbin/grub-mkconfig"
 DEFAULT, LINUX = dropin.DEFAULT, dropin.LINUX
@@ -114,13 +114,13 @@ class Settings:
 
 
 def read_chain(host: Host) -> Chain:
-    """The files as they are now; Refused where one cannot be read."""
+    """The files as they are now; Refused where one cannot be read, NeedsRoot where only this user cannot."""
     main = _source(host, MAIN)
     extra = []
     try:
         names = host.list(FOLDER)
     except HostError as error:
-        raise _unreadable(FOLDER, error) from error
+        raise _unreadable(host, FOLDER, error) from error
     for name in sorted(names, key=lambda each: each.encode("utf-8", "surrogateescape")):
         if name.endswith(".cfg") and not name.startswith("."):
             found = _source(host, f"{FOLDER}/{name}")
@@ -134,7 +134,7 @@ def _source(host: Host, path: str) -> Source | None:
     except Absent:
         return None
     except HostError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(host, path, error) from error
     if b"\0" in data:
         raise Refused(
             problem(
@@ -147,7 +147,11 @@ def _source(host: Host, path: str) -> Source | None:
     return Source(path, data)
 
 
-def _unreadable(path: str, error: HostError) -> Refused:
+def _unreadable(host: Host, path: str, error: HostError) -> VdeskError:
+    if isinstance(error, Denied) and host.needs_root:
+        return NeedsRoot(
+            problem("root.needed", f"/{path} can be read by root only", error.cause, "run the same command with sudo")
+        )
     return Refused(
         problem(
             "grub.unreadable",

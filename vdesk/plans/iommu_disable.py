@@ -38,7 +38,8 @@ def disable(host: Host, entries: list[Entry]) -> Plan:
         plan.notes.append("Nothing to take out: somebody has taken vdesk's arguments out already.")
         return plan
     expected = grub.Expected.of(command_line(settings(after)), None, after)
-    plan.changes = grub.changes(host, before, after, expected, "take vdesk's kernel arguments out")
+    made = [FOLDER] if any(_made_folder(step) for _, step in files) else []
+    plan.changes = grub.changes(host, before, after, expected, "take vdesk's kernel arguments out", made)
     plan.data = {"files": sorted({f"/{step.record['path']}" for _, step in files})}
     plan.notes.append(NEXT)
     return plan
@@ -72,6 +73,11 @@ def _old(step: Step) -> bytes | None:
         return None if before is None else base64.b64decode(before["data"])
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(step) from error
+
+
+def _made_folder(step: Step) -> bool:
+    folders = step.record.get("folders")
+    return isinstance(folders, list) and FOLDER in folders
 
 
 def _damaged(step: Step) -> Refused:

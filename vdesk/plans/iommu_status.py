@@ -11,7 +11,7 @@ from vdesk.boot.grub_defaults import MAIN, decoded, read_chain, settings
 from vdesk.boot.grub_edit import command_line
 from vdesk.host import Host
 from vdesk.host.iommu_state import state
-from vdesk.model.errors import Absent, HostError, Refused
+from vdesk.model.errors import Absent, HostError, VdeskError
 from vdesk.model.kernel_args import about_iommu, split
 
 UNKNOWN = "unknown"
@@ -46,7 +46,7 @@ def _configured(host: Host, used: Loader) -> tuple[list[str] | None, str]:
     try:
         chain = read_chain(host)
         line = command_line(settings(chain))
-    except Refused as error:
+    except VdeskError as error:
         return None, error.problems[0].what
     if not line.known:
         return None, line.default.reason or line.linux.reason
