@@ -57,7 +57,7 @@ def _raw(word: Word) -> str:
 
 
 def _met(line: CommandLine, wanted: Wanted) -> bool:
-    return wanted.met_by(effect(line.settled)) and not effect(line.words).forbids and not _dashes(line)
+    return wanted.met_by(effect(line.settled)) and not _dashes(line)
 
 
 def _by_us(chain: Chain) -> bool:
