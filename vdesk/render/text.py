@@ -58,7 +58,7 @@ class Writer:
         for number, part in enumerate(lines):
             part.rstrip()
             lead = start if number == 0 else Text(" " * (indent + LABEL))
-            self.console.print(lead + part, soft_wrap=True)
+            self.console.print(Text.assemble(lead, part), soft_wrap=True)
 
 
 def write(report: Report, output: Output) -> None:

@@ -23,24 +23,20 @@ def groups(out: Writer, report: Report, output: Output) -> None:
         else:
             out.line(_title(group))
             for device in group["devices"]:
-                out.line(Text("  ") + _device(device, group["blockers"], False))
+                out.line(Text.assemble("  ", _device(device, group["blockers"], False)))
 
 
 def _title(group: dict[str, Any]) -> Text:
-    title = Text(f"group {group['id']}", style="bold")
+    title = (f"group {group['id']}", "bold")
     if all(device["bridge"] for device in group["devices"]):
-        return title + Text("  bridges only", style="not bold dim")
+        return Text.assemble(title, ("  bridges only", "dim"))
     if group["viable"]:
-        return title + Text("  can be handed over", style="not bold green")
-    return title + Text(f"  stays: blocked by {', '.join(group['blockers'])}", style="not bold red")
+        return Text.assemble(title, ("  can be handed over", "green"))
+    return Text.assemble(title, (f"  stays: blocked by {', '.join(group['blockers'])}", "red"))
 
 
 def _device(device: dict[str, Any], blockers: list[str], two_lines: bool) -> Text:
     gpu = device["class"] in ("0300", "0302", "0380")
-    text = Text(device["address"], style="bold")
-    text += Text(
-        f"  {device['name']} [{device['vendor']}:{device['device']}]", style="bold cyan" if gpu else "not bold"
-    )
     facts = [("GPU: " if gpu else "") + device["class_name"]]
     if not device["bridge"] or device["driver"] not in (None, "pcieport"):
         facts.append(f"driver {device['driver'] or 'none'}")
@@ -50,7 +46,9 @@ def _device(device: dict[str, Any], blockers: list[str], two_lines: bool) -> Tex
         facts.append("boot VGA")
     if device["bridge"]:
         facts.append("does not count")
-    text += Text(("\n" if two_lines else "  ") + ", ".join(facts), style="not bold dim")
-    if device["address"] in blockers:
-        text += Text(", in use by this machine", style="not bold red")
-    return text
+    return Text.assemble(
+        (device["address"], "bold"),
+        (f"  {device['name']} [{device['vendor']}:{device['device']}]", "bold cyan" if gpu else ""),
+        (("\n" if two_lines else "  ") + ", ".join(facts), "dim"),
+        (", in use by this machine" if device["address"] in blockers else "", "red"),
+    )
