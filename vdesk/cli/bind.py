@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from vdesk.cli.options import changing, command
+from vdesk.cli.options import changing, command, settings_of
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
 
@@ -31,8 +31,9 @@ def bind(ctx: click.Context, addresses: tuple[str, ...], only: bool, force: tupl
 @click.pass_context
 def unbind(ctx: click.Context, addresses: tuple[str, ...]) -> Report:
     """Give devices back to the drivers they had, with what was taken together with them."""
-    from vdesk.changes.undoing import entries
+    from vdesk.changes.undoing import entries, readable_entries
     from vdesk.plans import bind as plans
 
     wanted = [parse_address(text) for text in addresses]
-    return changing(ctx, lambda host: plans.unbind(host, wanted, entries(host)))
+    known = readable_entries if settings_of(ctx).given.get("dry_run") else entries
+    return changing(ctx, lambda host: plans.unbind(host, wanted, known(host)))
