@@ -199,3 +199,27 @@ def test_the_drivers_disc_beside_a_disc_of_this_machine(host: Host, tmp_path: Pa
         plain_disc(tmp_path / name, name.removesuffix(".iso"))
     found = find_virtio_iso(host, media.find(host, str(tmp_path / "win.iso"), "--iso"))
     assert found and (found.path, found.here) == (str(tmp_path / "virtio-win.iso"), True)
+
+
+def test_folders_inside_their_entries(host: Host) -> None:
+    """UDF may keep a small file inside its file entry (ICB flags 3, ECMA-167 14.6.8); a disc is changed to do so."""
+    path = Path(host.root, "w.iso")
+    windows_disc(path, 26100)
+    data = bytearray(path.read_bytes())
+    start = next(place for place in range(257 * 2048) if data[place : place + 2] == b"\5\0" and place % 2048 == 0)
+    first = struct.unpack_from("<I", data, start + 188)[0]
+    changed = 0
+    for place in range(0, len(data) - 2048, 2048):
+        tag, flags = struct.unpack_from("<H", data, place)[0], struct.unpack_from("<H", data, place + 34)[0]
+        if tag == 261 and data[place + 27] == 4 and flags & 7 == 0:  # a folder with its content elsewhere
+            extended, _ = struct.unpack_from("<II", data, place + 168)
+            length, block = struct.unpack_from("<II", data, place + 176 + extended)
+            content = data[(first + block) * 2048 :][: length & 0x3FFFFFFF]
+            struct.pack_into("<H", data, place + 34, flags | 3)
+            struct.pack_into("<I", data, place + 172, len(content))
+            data[place + 176 + extended : place + 176 + extended + len(content)] = content
+            data[(first + block) * 2048 : (first + block + 1) * 2048] = bytes(2048)
+            changed += 1
+    path.write_bytes(bytes(data))
+    assert changed == 2
+    assert guess(host, "w.iso") == ("win11", True)
