@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from vdesk.cli.options import Settings, changing, command, settings_of
-from vdesk.model.report import Report
+from vdesk.model.errors import FAILED, NOT_READY, VdeskError
+from vdesk.model.report import Report, from_error
 
 CONNECT = click.option("--connect", metavar="URI", help="libvirt's address; qemu:///system unless given.")
 
@@ -108,12 +109,29 @@ def _then_start(settings: Settings, name: str, uri: str | None, created: Report)
     if dry or (uri is None and not host.is_live):
         created.changes.append(ChangeView("start", name, f"start {name}", state=PLANNED if dry else SKIPPED))
         return created
-    started = act(life.start(host, life.open_libvirt(host, uri), name), host, settings.mode())
+    try:
+        started = act(life.start(host, life.open_libvirt(host, uri), name), host, settings.mode())
+    except VdeskError as error:
+        started = from_error("create", error)
     created.changes += started.changes
     created.errors += started.errors
     created.notes = [note for note in created.notes if "vdesk start" not in note] + started.notes
     created.exit_code = started.exit_code
+    if started.exit_code in (FAILED, NOT_READY):
+        _take_away(settings, created)
     return created
+
+
+def _take_away(settings: Settings, created: Report) -> None:
+    """What could not be started is not kept: exit codes 1 and 3 promise that the machine is as it was."""
+    from vdesk.changes.undoing import entries, take_all_back
+
+    host = settings.host()
+    back = take_all_back(host, entries(host)[-1:], settings.mode(), "create")
+    created.changes += back.changes
+    created.errors += back.errors
+    created.data, created.exit_code = {}, back.exit_code or FAILED
+    created.notes = ["It could not be started, so its disk and its definition were taken away again.", *back.notes]
 
 
 @command("list")
