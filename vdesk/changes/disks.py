@@ -182,12 +182,5 @@ def check_space(host: Host, path: str, size: int, format: str) -> None:
 
 def _largest_disk(host: Host) -> int | None:
     """The size in bytes of the captured machine's largest disk (sys/block/*/size counts 512 bytes)."""
-    sizes = [host.value(f"sys/block/{name}/size") for name in _names(host, "sys/block")]
+    sizes = [host.value(f"sys/block/{name}/size") for name in host.names("sys/block")]
     return max((int(each) * 512 for each in sizes if is_number(each) and each != "0"), default=None)
-
-
-def _names(host: Host, path: str) -> list[str]:
-    try:
-        return host.list(path)
-    except HostError:
-        return []

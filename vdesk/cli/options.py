@@ -157,8 +157,8 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
 )
 
 
-class Command(click.Command):
-    """A command that takes the options of every command after its name too."""
+class _BelowVdesk(click.Command):
+    """What every command and group below vdesk has: the options of every command, and a name known before parsing."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -167,12 +167,16 @@ class Command(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """The context; the command's name is known before its arguments are parsed, for errors among them."""
+        """The context; the command's full name is known before its arguments are parsed, for errors among them."""
         if parent is not None:
             settings = settings_of(parent)
             above = f"{settings.command} " if settings.command else ""
             settings.command = "iommu groups" if info_name == "groups" else f"{above}{info_name}"
         return super().make_context(info_name, args, parent, **extra)
+
+
+class Command(_BelowVdesk):
+    """A command that takes the options of every command after its name too."""
 
 
 class LazyGroup(click.Group):
@@ -218,20 +222,8 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in self.lazy.items()])
 
 
-class SubGroup(LazyGroup):
+class SubGroup(_BelowVdesk, LazyGroup):
     """A group below vdesk, with the options of every command."""
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.params = [*self.params, *GLOBAL_OPTIONS]
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """The context; see Command."""
-        if parent is not None:
-            settings_of(parent).command = info_name
-        return super().make_context(info_name, args, parent, **extra)
 
 
 def command(name: str, **more: Any) -> Callable[[Callable[..., Any]], click.Command]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vdesk.host.host import Host
-from vdesk.model.errors import HostError
 from vdesk.model.number import is_number
 
 CPUS = "sys/devices/system/cpu"
@@ -115,16 +114,9 @@ def _nodes(host: Host) -> dict[int, int]:
     return found
 
 
-def _text(host: Host, path: str) -> str:
-    try:
-        return host.read(path)
-    except HostError:
-        return ""
-
-
 def _cpuinfo(host: Host) -> list[dict[str, str]]:
     blocks = []
-    for block in _text(host, CPUINFO).split("\n\n"):
+    for block in host.text(CPUINFO).split("\n\n"):
         pairs = (line.partition(":") for line in block.splitlines())
         found = {name.strip(): value.strip() for name, _, value in pairs}
         if "processor" in found:
@@ -153,7 +145,7 @@ def huge_page(host: Host) -> int:
 
 
 def _meminfo(host: Host, name: str) -> int | None:
-    for line in _text(host, MEMINFO).splitlines():
+    for line in host.text(MEMINFO).splitlines():
         key, _, value = line.partition(":")
         number = value.split()[:1]
         if key == name and number and is_number(number[0]):

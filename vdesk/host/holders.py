@@ -50,7 +50,7 @@ def holding(host: Host, devices: Iterable[Device]) -> Holding:
         return Holding((), 0)
     found: list[Holder] = []
     unseen = 0
-    for name in _names(host, "proc"):
+    for name in host.names("proc"):
         if is_number(name):
             try:
                 found += _process(host, name, wanted)
@@ -88,7 +88,7 @@ def virtual_functions(host: Host, device: Device) -> int:
 def _by_class(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
     found = {}
     for folder, place, pattern in NODES:
-        for name in _names(host, folder):
+        for name in host.names(folder):
             owner = _owner(host, f"{folder}/{name}", taken) if re.fullmatch(pattern, name) else None
             if owner:
                 found[f"/{place}/{name}"] = owner
@@ -110,13 +110,13 @@ def _owner(host: Host, path: str, taken: dict[Address, Device]) -> Address | Non
 def _vfio(host: Host, device: Device) -> list[str]:
     """The nodes of the group and of the device that a VM opens (Documentation/driver-api/vfio.rst)."""
     found = [f"/dev/vfio/{device.group}"] if device.group is not None else []
-    return found + [f"/dev/vfio/devices/{name}" for name in _names(host, f"{device.path}/vfio-dev")]
+    return found + [f"/dev/vfio/devices/{name}" for name in host.names(f"{device.path}/vfio-dev")]
 
 
 def other_nvidia(host: Host, taken: Iterable[Address]) -> bool:
     """Whether the nvidia driver has cards besides those of `taken`: its modules then stay."""
     gone = {str(address) for address in taken}
-    return any(name.count(":") == 2 and name not in gone for name in _names(host, "sys/bus/pci/drivers/nvidia"))
+    return any(name.count(":") == 2 and name not in gone for name in host.names("sys/bus/pci/drivers/nvidia"))
 
 
 def nvidia_modules(host: Host) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def foreign_uses(host: Host, module: str) -> int:
     """How often a module is used by others than modules (Documentation/ABI/testing/sysfs-module); 0 where not told."""
     count = host.value(f"sys/module/{module}/refcnt")
     used = int(count) if is_number(count) else 0
-    return max(0, used - len(_names(host, f"sys/module/{module}/holders")))
+    return max(0, used - len(host.names(f"sys/module/{module}/holders")))
 
 
 def _nvidia(host: Host, device: Device, whole: bool) -> list[str]:
@@ -136,7 +136,7 @@ def _nvidia(host: Host, device: Device, whole: bool) -> list[str]:
     if device.driver != "nvidia":
         return []
     minor = ""
-    for line in _lines(host, f"proc/driver/nvidia/gpus/{device.address}/information"):
+    for line in host.lines(f"proc/driver/nvidia/gpus/{device.address}/information"):
         if line.startswith("Device Minor:"):
             minor = line.partition(":")[2].strip()
     shared = [f"/dev/{name}" for name in NVIDIA_SHARED] if whole else []
@@ -157,25 +157,11 @@ def _process(host: Host, pid: str, wanted: dict[str, Address]) -> list[Holder]:
 
 def _user(host: Host, pid: str) -> str:
     uid = ""
-    for line in _lines(host, f"proc/{pid}/status"):
+    for line in host.lines(f"proc/{pid}/status"):
         if line.startswith("Uid:"):
             uid = line.split()[1]
-    for line in _lines(host, "etc/passwd"):
+    for line in host.lines("etc/passwd"):
         words = line.split(":")
         if len(words) > 2 and words[2] == uid:
             return words[0]
     return uid or "?"
-
-
-def _lines(host: Host, path: str) -> list[str]:
-    try:
-        return host.read(path).splitlines()
-    except HostError:
-        return []
-
-
-def _names(host: Host, path: str) -> list[str]:
-    try:
-        return host.list(path)
-    except HostError:
-        return []

@@ -76,6 +76,24 @@ class Host:
         except HostError:
             return default
 
+    def text(self, path: str) -> str:
+        """The content as text; empty when it is absent, denied or broken."""
+        try:
+            return self.read(path)
+        except HostError:
+            return ""
+
+    def lines(self, path: str) -> list[str]:
+        """The lines of a text; none when it is absent, denied or broken."""
+        return self.text(path).splitlines()
+
+    def names(self, path: str) -> list[str]:
+        """The names in a folder, sorted; none when it is absent, denied or broken."""
+        try:
+            return self.list(path)
+        except HostError:
+            return []
+
     def exists(self, path: str) -> bool:
         """Whether something is there (a link counts by what it leads to)."""
         try:

@@ -46,7 +46,7 @@ def routes(host: Host) -> list[Route]:
 
 def _ipv4(host: Host) -> list[_Default]:
     found = []
-    for line in _lines(host, "proc/net/route")[1:]:
+    for line in host.lines("proc/net/route")[1:]:
         words = line.split()
         if len(words) > 7 and words[1] == words[7] == "00000000" and not _number(words[3], 16) & REJECT:
             found.append(_Default(_number(words[6], 10), words[0], f"/proc/net/route: default on {words[0]}"))
@@ -55,7 +55,7 @@ def _ipv4(host: Host) -> list[_Default]:
 
 def _ipv6(host: Host) -> list[_Default]:
     found = []
-    for line in _lines(host, "proc/net/ipv6_route"):
+    for line in host.lines("proc/net/ipv6_route"):
         words = line.split()
         default = len(words) > 9 and words[0] == "0" * 32 and words[1] == "00"
         if default and words[9] != "lo" and not _number(words[8], 16) & REJECT:
@@ -81,12 +81,12 @@ def _below(host: Host, interface: str, seen: set[str]) -> frozenset[Address]:
 
 def _lowers(host: Host, interface: str) -> list[str]:
     folder = f"{NET}/{interface}"
-    found = [name.removeprefix("lower_") for name in _names(host, folder) if name.startswith("lower_")]
-    found += _names(host, f"{folder}/brif")
+    found = [name.removeprefix("lower_") for name in host.names(folder) if name.startswith("lower_")]
+    found += host.names(f"{folder}/brif")
     found += host.value(f"{folder}/bonding/slaves").split()
     found += [
         line.partition(":")[2].strip()
-        for line in _lines(host, f"proc/net/vlan/{interface}")
+        for line in host.lines(f"proc/net/vlan/{interface}")
         if line.startswith("Device:")
     ]
     if not found and interface != "ovs-system" and not host.exists(f"{folder}/device"):
@@ -99,17 +99,3 @@ def _number(text: str, base: int) -> int:
         return int(text, base)
     except ValueError:
         return 0
-
-
-def _lines(host: Host, path: str) -> list[str]:
-    try:
-        return host.read(path).splitlines()
-    except HostError:
-        return []
-
-
-def _names(host: Host, path: str) -> list[str]:
-    try:
-        return host.list(path)
-    except HostError:
-        return []

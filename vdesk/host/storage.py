@@ -54,12 +54,12 @@ def uses(host: Host) -> list[Use]:
 def _mounts(host: Host) -> list[_Mount]:
     seen: dict[tuple[str, str], _Mount] = {}
     for path in MOUNTS:
-        for line in _text(host, path).splitlines():
+        for line in host.text(path).splitlines():
             mount = _mountinfo(line, path)
             if mount:
                 seen.setdefault((mount.number, mount.place), mount)
     if not seen:  # an old or a small capture
-        for line in _text(host, "proc/mounts").splitlines():
+        for line in host.text("proc/mounts").splitlines():
             words = [_plain(word) for word in line.split(" ")]
             if len(words) > 2:
                 evidence = f"/proc/mounts: {words[0]} on {words[1]}"
@@ -79,7 +79,7 @@ def _mountinfo(line: str, path: str) -> _Mount | None:
 
 def _swaps(host: Host) -> list[_Mount]:
     found = []
-    for line in _text(host, SWAPS).splitlines()[1:]:
+    for line in host.text(SWAPS).splitlines()[1:]:
         words = line.split()
         if len(words) > 1 and words[1] == "partition":  # a swap file lies on a mounted filesystem
             source = _plain(words[0])
@@ -111,10 +111,10 @@ def _starts(host: Host, mount: _Mount, pools: tuple[str, ...]) -> list[str]:
 def _members(host: Host, kind: str) -> list[str]:
     """Every device of the mounted filesystems of a kind that spreads over several (sys/fs lists only mounted ones)."""
     found = []
-    for volume in _names(host, f"sys/fs/{kind}"):
+    for volume in host.names(f"sys/fs/{kind}"):
         folder = f"sys/fs/{kind}/{volume}"
-        links = [f"{folder}/devices/{name}" for name in _names(host, f"{folder}/devices")]
-        links += [f"{folder}/{name}/block" for name in _names(host, folder) if name.startswith("dev-")]
+        links = [f"{folder}/devices/{name}" for name in host.names(f"{folder}/devices")]
+        links += [f"{folder}/{name}/block" for name in host.names(folder) if name.startswith("dev-")]
         found += [place for place in (_folder(host, link) for link in links) if place]
     return found
 
@@ -122,7 +122,7 @@ def _members(host: Host, kind: str) -> list[str]:
 def _pools(host: Host) -> tuple[str, ...]:
     """The device nodes of all ZFS pools; every disk of the machine when ZFS is in use and cannot be asked: sysfs does
     not tell what a pool is on, and a disk of the root must not be taken for a free one."""
-    if not any(" - zfs " in line for line in _text(host, MOUNTS[0]).splitlines()):
+    if not any(" - zfs " in line for line in host.text(MOUNTS[0]).splitlines()):
         return ()
     try:
         answer = host.run(["zpool", "list", "-vHPL"], timeout=10)
@@ -130,7 +130,7 @@ def _pools(host: Host) -> tuple[str, ...]:
         answer = None
     words = answer.stdout.split() if answer and not answer.exit_code else []
     found = tuple(word for word in words if word.startswith("/dev/"))
-    return found or tuple(f"/dev/{name}" for name in _names(host, DISKS))
+    return found or tuple(f"/dev/{name}" for name in host.names(DISKS))
 
 
 def node(host: Host, name: str) -> str:
@@ -144,7 +144,7 @@ def node(host: Host, name: str) -> str:
     found = named(host, last)
     if found or "/mapper/" not in name:
         return found
-    for disk in _names(host, DISKS):
+    for disk in host.names(DISKS):
         if disk.startswith("dm-") and host.value(f"{DISKS}/{disk}/dm/name") == name.rpartition("/")[2]:
             return _folder(host, f"{DISKS}/{disk}")
     return ""
@@ -156,7 +156,7 @@ def named(host: Host, name: str) -> str:
         found = _folder(host, f"{folder}/{name}")
         if found:
             return found
-    for disk in _names(host, DISKS):
+    for disk in host.names(DISKS):
         if name.startswith(disk) and (found := _folder(host, f"{DISKS}/{disk}/{name}")):
             return found
     return ""
@@ -178,10 +178,10 @@ def _parts(host: Host, folder: str) -> list[str]:
     found = []
     if host.exists(f"{folder}/partition"):
         found.append(parent)
-    for slave in _names(host, f"{folder}/slaves"):
+    for slave in host.names(f"{folder}/slaves"):
         found.append(_folder(host, f"{folder}/slaves/{slave}") or named(host, slave))
     if name.startswith("bcache"):
-        for volume in _names(host, "sys/fs/bcache"):
+        for volume in host.names("sys/fs/bcache"):
             found += _linked(host, f"sys/fs/bcache/{volume}", "cache")
     if "/nvme-subsystem/" in folder:  # native multipath: the disk is virtual, its controllers are linked beside it
         found += _linked(host, parent, "nvme")
@@ -189,26 +189,12 @@ def _parts(host: Host, folder: str) -> list[str]:
 
 
 def _linked(host: Host, folder: str, start: str) -> list[str]:
-    links = [f"{folder}/{name}" for name in _names(host, folder) if name.startswith(start)]
+    links = [f"{folder}/{name}" for name in host.names(folder) if name.startswith(start)]
     return [_folder(host, link) for link in links if host.link(link)]
 
 
 def _folder(host: Host, path: str) -> str:
     try:
         return host.resolve(path) if host.exists(path) else ""
-    except HostError:
-        return ""
-
-
-def _names(host: Host, path: str) -> list[str]:
-    try:
-        return host.list(path)
-    except HostError:
-        return []
-
-
-def _text(host: Host, path: str) -> str:
-    try:
-        return host.read(path)
     except HostError:
         return ""

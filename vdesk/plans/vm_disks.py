@@ -80,7 +80,7 @@ def mounted(host: Host, path: str) -> str | None:
     for use in uses(host):
         if use.node in names or (mine and mine in _made_of(host, use.node)):
             return use.place
-    for line in _lines(host, "proc/mounts") + _lines(host, "proc/swaps"):
+    for line in host.lines("proc/mounts") + host.lines("proc/swaps"):
         words = line.split()
         if words and words[0].startswith("/dev/") and (words[0] == path or (mine and _device(host, words[0]) == mine)):
             return words[1] if len(words) > 1 and words[1].startswith("/") else "swap"
@@ -114,13 +114,6 @@ def _made_of(host: Host, name: str) -> set[str]:
         except HostError:
             continue
     return found
-
-
-def _lines(host: Host, path: str) -> list[str]:
-    try:
-        return host.read(path).splitlines()
-    except HostError:
-        return []
 
 
 def _wrong_format(path: str, format: str, asked: str | None) -> WrongUsage:

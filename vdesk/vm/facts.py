@@ -44,7 +44,7 @@ def read_facts(host: Host, answers: Answers) -> Facts:
     """The facts of a live machine from the kernel and libvirt, of a captured one from its files."""
     topology = read_topology(host)
     live = host.is_live
-    domain = answers.domain_capabilities or (None if live else _text(host, RECORDED))
+    domain = answers.domain_capabilities or (None if live else host.text(RECORDED))
     return Facts(
         topology,
         memory(host),
@@ -52,7 +52,7 @@ def read_facts(host: Host, answers: Answers) -> Facts:
         _kvm(host, topology, answers),
         parse_capabilities(domain),
         answers.version or (None if live else _recorded_version(host)),
-        _text(host, "etc/machine-id").strip(),
+        host.text("etc/machine-id").strip(),
         _inputs(host),
     )
 
@@ -61,17 +61,10 @@ def _kvm(host: Host, topology: CpuTopology, answers: Answers) -> bool:
     """Live: the device, unless libvirt cannot use it. Captured (no device nodes there): the CPU's flags."""
     if host.is_live:
         return host.exists("dev/kvm") and has_kvm(answers.capabilities) is not False
-    recorded = has_kvm(_text(host, RECORDED_HOST))
+    recorded = has_kvm(host.text(RECORDED_HOST))
     if recorded is not None:
         return recorded
     return not topology.flags or bool(topology.flags & {"vmx", "svm"})
-
-
-def _text(host: Host, path: str) -> str:
-    try:
-        return host.read(path)
-    except HostError:
-        return ""
 
 
 def _recorded_version(host: Host) -> tuple[int, ...] | None:
@@ -80,7 +73,7 @@ def _recorded_version(host: Host) -> tuple[int, ...] | None:
         told = host.run(["libvirtd", "--version"]).stdout
     except HostError:
         told = ""
-    match = re.search(r"(\d+)\.(\d+)", told) or re.search(DPKG_VERSION, _text(host, PACKAGES), re.MULTILINE)
+    match = re.search(r"(\d+)\.(\d+)", told) or re.search(DPKG_VERSION, host.text(PACKAGES), re.MULTILINE)
     return (int(match[1]), int(match[2])) if match else None
 
 
