@@ -105,7 +105,7 @@ class Agent:
     def __init__(self, path: Path, qemu: subprocess.Popen[bytes]) -> None:
         self.channel, self.number, self.boot = Channel(path, qemu), int(time.time() * 1000), ""
 
-    def wait_boot(self, timeout: float = 300) -> None:
+    def wait_boot(self, timeout: float = 900) -> None:
         """Until a boot other than the last one seen says hello."""
         hello = self.channel.receive(timeout, lambda message: message.get("hello", self.boot) != self.boot)
         self.boot = hello["hello"]

@@ -98,7 +98,7 @@ class Machine:
             raise self._explained(problem) from None
         self.transcript.note(f"{'woken' if wake else 'booted'} in {time.monotonic() - begin:.0f} s")
 
-    def reboot(self, timeout: float = 400) -> None:
+    def reboot(self, timeout: float = 900) -> None:
         """The whole way: systemd stops, firmware, GRUB, kernel, until the boot's jobs are done."""
         begin = time.monotonic()
         self.agent.post("systemctl reboot")
@@ -109,7 +109,7 @@ class Machine:
         self.wait_settled()
         self.transcript.note(f"rebooted in {time.monotonic() - begin:.0f} s")
 
-    def shutdown(self, timeout: float = 180) -> None:
+    def shutdown(self, timeout: float = 300) -> None:
         """Power off as a person does; start() powers on again."""
         assert self.process
         self.agent.post("systemctl poweroff")
@@ -125,7 +125,7 @@ class Machine:
         self.process.wait()
         self.transcript.note("power cut")
 
-    def wait_settled(self, timeout: float = 300) -> str:
+    def wait_settled(self, timeout: float = 600) -> str:
         """Return `running` or `degraded`, when every job of the boot is done."""
         # systemd does not wait for the drivers that udev is still loading.
         return self.agent.run("udevadm settle; systemctl is-system-running --wait", timeout).out.strip()
