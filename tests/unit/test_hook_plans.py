@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.commands.running import on
@@ -145,3 +147,16 @@ def test_check(debian: Path) -> None:
     ran = on(debian, "hook", "check", "--json")
     assert (ran.code, ran.errors) == (3, ["hook.check-failed"])
     assert "modprobe is not installed" in ran.envelope["errors"][0]["cause"]
+
+
+def test_the_question_stays_in_sight(debian: Path) -> None:
+    """A thousand lines before a question would hide what is asked; --dry-run shows them all."""
+    assert on(debian, "hook", "install", "--dry-run").out.count("\n") > 1000
+    argv = ["-m", "vdesk", "--root", str(debian), "--no-color", "hook", "install"]
+    child = pexpect.spawn(sys.executable, argv, encoding="utf-8", dimensions=(50, 120), timeout=30)
+    child.expect("Do this")
+    assert child.before.count("\n") < 60 and "lines more; see them all with --dry-run" in child.before
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    assert child.before.count("\n") < 60 and "nothing was changed" in child.before
+    assert not (debian / PATH).exists()

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vdesk.model import finding as level
-from vdesk.model.errors import Problem
+from vdesk.model.errors import INTERRUPTED, Problem
 from vdesk.model.report import ChangeView, Report
 from vdesk.render import Output, clean, mapped
 
@@ -20,6 +20,7 @@ LABEL = 9
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tab and newline, marks of writing direction, bytes that were no UTF-8."""
 NO_WRAP = 100_000
+QUESTION_LINES = 40  # of one preview, before the question and after a no: the words have to stay in sight
 
 
 class Writer:
@@ -72,7 +73,7 @@ def write(report: Report, output: Output) -> None:
         view(out, report, output)
     if report.command != "check":
         write_findings(out, report)
-    write_changes(out, report, output)
+    write_changes(out, report, output, QUESTION_LINES if report.exit_code == INTERRUPTED else NO_WRAP)
     for note in report.notes:
         out.line(note)
     sys.stdout.flush()
@@ -88,7 +89,7 @@ def write_plan(report: Report, output: Output) -> None:
     for note in report.notes:
         err.line(note)
     write_findings(err, report)
-    write_changes(err, report, output)
+    write_changes(err, report, output, QUESTION_LINES)
 
 
 def write_problem(err: Writer, each: Problem) -> None:
@@ -106,16 +107,20 @@ def write_findings(out: Writer, report: Report) -> None:
             out.say("do", each.remedy, "dim", indent=LABEL)
 
 
-def write_changes(out: Writer, report: Report, output: Output) -> None:
-    """Every change: its state, what it is, and its preview where that is still to come or was asked for."""
+def write_changes(out: Writer, report: Report, output: Output, most: int = NO_WRAP) -> None:
+    """Every change: its state, what it is, and `most` lines of its preview where that is still to come or was asked
+    for."""
     for each in report.changes:
         out.say(each.state, each.summary, STATE_STYLE.get(each.state, ""))
         if each.diff and (each.state == "planned" or output.verbose):
-            _diff(out, each)
+            _diff(out, each, NO_WRAP if output.verbose else most)
 
 
-def _diff(out: Writer, change: ChangeView) -> None:
-    for line in change.diff.rstrip("\n").split("\n"):
+def _diff(out: Writer, change: ChangeView, most: int) -> None:
+    lines = change.diff.rstrip("\n").split("\n")
+    if len(lines) > most:
+        lines[most:] = [f"... and {len(lines) - most} lines more; see them all with --dry-run"]
+    for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
         out.console.print(Text(" " * LABEL + line, style=style), soft_wrap=True)
 
