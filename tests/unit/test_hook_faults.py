@@ -61,9 +61,11 @@ def test_a_sound_server_lets_go_by_itself(memory: Path) -> None:
 
 def test_a_disk_in_use(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Also when it is named: addresses move when hardware is added, and this one was a card once."""
-    found = machine(memory)
-    found.busy_disks = {"dev/sda"}
-    assert "the disk /dev/sda on it is in use" in refused(found, domain(CARD, SOUND, DISK), capfd)
+    path = f"sys/devices/pci0000:00/{DISK}/nvme/nvme0/nvme0c1n1/uevent"  # one of several paths: it has no node
+    found = machine(memory, small() | {path: "DEVTYPE=disk\nDISKSEQ=9\n"})
+    for node in ("dev/sda", "dev/nvme0n1"):
+        found.busy_disks = {node}
+        assert f"the disk /{node} on it is in use" in refused(found, domain(CARD, SOUND, DISK), capfd)
 
 
 def test_the_default_route(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:

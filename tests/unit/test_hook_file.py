@@ -17,6 +17,7 @@ from tests.bench import cost
 from tests.kernel.hooked import CARD, MARK, SOUND, STATE, UUID, domain, process, put, small
 from tests.machines.parts import Tree
 from vdesk.libvirt_hook.hook import concerns
+from vdesk.libvirt_hook.phases import options
 from vdesk.plans.hook_file import MODULES, hook_bytes
 
 FLOOR = ["/usr/bin/python3", "-I", "-S", "-c", "pass"]
@@ -121,6 +122,14 @@ def test_a_guest_may_have_any_name(name: str, hook: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
 
 
+def test_a_guest_named_like_an_option() -> None:
+    call = ["50-vdesk", "--root", "prepare", "begin", "-"]
+    assert options(call) == ("/", call[1:])
+    assert options(["50-vdesk", "--root", "/x", *call[1:]]) == ("/x", call[1:])
+    assert options(["50-vdesk", "--root", "/x", "--check"]) == ("/x", ["--check"])
+    assert options(["50-vdesk", "--root"]) == ("/", ["--root"])
+
+
 def test_cost_of_a_machine_that_is_not_ours(hook: Path) -> None:
     """Twice the floor at most; the runs are interleaved, since the machine may be busy."""
     argv = [str(hook), "other", "prepare", "begin", "-"]
@@ -139,6 +148,7 @@ HOSTILE = {
     "cut off": domain(CARD)[:-40],
     "a bomb": f"{BOMB}]><domain><metadata>{MARK}</metadata><uuid>&i;</uuid></domain>".encode(),
     "an external entity": f'<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/shadow">]><domain>{MARK}&x;</domain>'.encode(),
+    "a document type": b"<!DOCTYPE domain [<!ENTITY x 'y'>]>" + domain(CARD),
     "depths": b"<domain><metadata>" + MARK.encode() + b"</metadata>" + b"<a>" * 200_000,
     "no uuid": domain(CARD, uuid=""),
     "a path as uuid": domain(CARD, uuid="../../../../etc/passwd"),

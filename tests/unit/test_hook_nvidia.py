@@ -32,7 +32,7 @@ case $word in
     rmdir "$root/sys/bus/pci/drivers/nvidia" ;;
 -a) for name; do mkdir -p "$root/sys/module/$name"; done
     mkdir -p "$root/sys/bus/pci/drivers/nvidia"
-    ln -s ../../../../bus/pci/drivers/nvidia "$device/driver" ;;
+    test -e "$root/lazy" || ln -s ../../../../bus/pci/drivers/nvidia "$device/driver" ;;
 esac
 """
 MODULES = ("nvidia", "nvidia_uvm", "nvidia_modeset", "nvidia_drm")
@@ -99,6 +99,15 @@ def test_another_card_keeps_the_modules(memory: Path) -> None:
     assert drivers(found) == ["vfio-pci", "vfio-pci"]
     assert call(found, "release", domain(CARD, SOUND)) == 0
     assert len(said(found)) == 2 and drivers(found) == ["nvidia", "snd_hda_intel"]
+
+
+def test_a_driver_that_has_to_be_asked(memory: Path) -> None:
+    """Its modules were loaded for another reason meanwhile: nothing probes the card by itself."""
+    found = nvidia(memory, {"lazy": ""})
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    assert call(found, "release", domain(CARD, SOUND)) == 0
+    assert drivers(found) == ["nvidia", "snd_hda_intel"] and not found.exists(STATE)
+    assert found.text(f"sys/bus/pci/devices/{CARD}/driver_override") in ("(null)", "")
 
 
 def test_modules_that_do_not_come_back(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:

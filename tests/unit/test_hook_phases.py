@@ -13,6 +13,7 @@ from tests.kernel.hooked import (
     CARD,
     DISK,
     NET,
+    OVERRIDE,
     OWN,
     PORT,
     SOUND,
@@ -28,6 +29,7 @@ from tests.kernel.hooked import (
     small,
     written,
 )
+from tests.kernel.pieces import function
 from tests.trees import difference, snapshot
 
 # --- the way there and back -------------------------------------------------------------------------------------------
@@ -79,6 +81,18 @@ def test_companions_go_along(memory: Path) -> None:
     assert [found.driver(DISK), found.driver(NET)] == ["ahci", "e1000e"]
     assert call(found, "release", domain(CARD)) == 0
     assert drivers(found) == ["", "snd_hda_intel"]
+
+
+def test_companions_of_the_slot_with_groups_of_their_own(memory: Path) -> None:
+    """What a host driver has goes along; a function without a driver harms nobody, and stays."""
+    alone, idle = "0000:01:00.2", "0000:01:00.3"
+    tree = small() | function(alone, "0c0330", PORT, group="21", driver="xhci_hcd", **OVERRIDE)
+    tree |= function(idle, "0c8000", PORT, group="22", **OVERRIDE) | {"sys/bus/pci/drivers/xhci_hcd": None}
+    found = machine(memory, tree)
+    assert call(found, "prepare", domain(CARD)) == 0
+    assert [found.driver(alone), found.driver(idle)] == ["vfio-pci", ""]
+    assert call(found, "release", domain(CARD)) == 0
+    assert found.driver(alone) == "xhci_hcd"
 
 
 def test_state_is_written_before_and_is_private(memory: Path) -> None:
@@ -161,6 +175,31 @@ def test_second_prepare_remembers_the_first(memory: Path) -> None:
     written(found)
     assert call(found, "prepare", domain(CARD, SOUND)) == 0
     assert written(found) == []
+    assert call(found, "release", domain(CARD, SOUND)) == 0
+    assert drivers(found) == ["", "snd_hda_intel"]
+
+
+def test_second_prepare_of_a_card_that_may_sleep_again(memory: Path) -> None:
+    """Somebody has set d3cold_allowed meanwhile: what is remembered is still how it was at first."""
+    found = machine(memory)
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    found.real_write(f"sys/bus/pci/devices/{SOUND}/d3cold_allowed", "1")
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    assert call(found, "release", domain(CARD, SOUND)) == 0
+    assert drivers(found) == ["", "snd_hda_intel"]
+
+
+def test_a_driver_that_goes_meanwhile(memory: Path) -> None:
+    """Between the look and the unbind: nothing is left to unbind, and the function goes back to what was seen."""
+    found = machine(memory)
+
+    def gone(machine: ModelMachine, path: str, text: str) -> bool:
+        machine.real_write(path, text)
+        return False
+
+    found.faults = {f"{SOUND}/driver/unbind": gone}
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    found.faults = {}
     assert call(found, "release", domain(CARD, SOUND)) == 0
     assert drivers(found) == ["", "snd_hda_intel"]
 

@@ -17,6 +17,7 @@ PYTHON = "/usr/bin/python3"
 BRIDGE, DISPLAY = "0x06", "0x03"  # PCI base classes
 HARMLESS = ("", "pcieport", "pci-stub", VFIO)  # drivers that leave the DMA of their group to others
 INTERFACE = re.compile(r"[\w.@:-]{1,15}", re.ASCII)
+NVME_PATH = re.compile(r"c\d+(n\d+)$", re.ASCII)
 # They let go by themselves: the hook stops these services, sound servers close a card that disappears. Names as the
 # kernel has them, cut to 15 signs.
 LETTING_GO = (
@@ -78,8 +79,9 @@ def _below(machine: Machine, folder: str) -> tuple[list[str], list[str], list[st
         name = next((line[len("DEVNAME=") :] for line in told if line.startswith("DEVNAME=")), "")
         if name.startswith(("dri/", "snd/")):
             nodes.append(f"dev/{name}")
-        elif name and "/block/" in place:
-            disks.append(f"dev/{name}")
+        elif "DEVTYPE=disk" in told:
+            # A path of an NVMe disk with several has no node; nvme0c1n1 is one of nvme0n1.
+            disks.append("dev/" + (name or NVME_PATH.sub(r"\1", os.path.basename(place))))
     return nodes, disks, nets
 
 

@@ -20,17 +20,23 @@ OPTIONS = 5  # `50-vdesk GUEST OPERATION SUBOPERATION EXTRA` is how libvirt call
 def main(argv: Sequence[str], given: bytes) -> int:
     """The exit code of one call. `--check`, `--holders=NODES` and `--root DIR` before are of vdesk and its tests."""
     os.umask(0o077)
-    words, root = list(argv[1:]), "/"
-    if len(argv) != OPTIONS and words[:1] == ["--root"] and len(words) > 2:
-        root, words = words[1], words[2:]
-        given = given if len(words) == 1 else sys.stdin.buffer.read()
+    root, words = options(argv)
     machine = Machine(root, os.path.abspath(argv[0]))
+    if root != "/" and len(words) == OPTIONS - 1:
+        given = sys.stdin.buffer.read()
     if words == ["--check"]:
         return check(machine)
     if len(words) == 1 and words[0].startswith("--holders="):
         print(json.dumps(find_holders(machine, words[0].partition("=")[2].split())))
         return 0
     return phase(machine, words, given) if len(words) == OPTIONS - 1 else 0
+
+
+def options(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """The root, and the words after it; a guest of libvirt's may be named `--root`."""
+    if len(argv) > 3 and len(argv) != OPTIONS and argv[1] == "--root":
+        return argv[2], list(argv[3:])
+    return "/", list(argv[1:])
 
 
 def phase(machine: Machine, call: Sequence[str], xml: bytes) -> int:

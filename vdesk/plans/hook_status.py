@@ -107,12 +107,13 @@ def version(host: Host) -> software.Program | None:
     return software.program(host, "virsh", "libvirtd", "virtqemud", ask=ASK_LIBVIRT)
 
 
-def taken_for(host: Host) -> list[str]:
-    """The uuids of the virtual machines that the hook has taken devices for and not given back."""
+def taken_for(host: Host) -> list[str] | None:
+    """The uuids of the virtual machines that the hook has taken devices for and not given back; None where that could
+    not be told: only root may look."""
     try:
         return [name.removesuffix(".json") for name in host.list(STATES) if name.endswith(".json")]
     except HostError:
-        return []
+        return None
 
 
 def status(host: Host) -> dict[str, Any]:

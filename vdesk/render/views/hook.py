@@ -20,7 +20,9 @@ def status(out: Writer, report: Report, output: Output) -> None:
             out.say("", each)
         if wrong and data["noticed"] is not None:
             out.say("do", "bring it in order with: sudo vdesk hook install", "bold")
-    if data["taken"]:
+    if data["taken"] is None:
+        out.say("taken", "root only can tell whether devices are taken: sudo vdesk hook status")
+    elif data["taken"]:
         out.say("taken", f"devices are taken for: {', '.join(data['taken'])}")
     for each in data["others"]:
         runs = "" if each["executable"] else "; it is not executable, libvirt skips it"
