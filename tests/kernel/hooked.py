@@ -80,6 +80,8 @@ def put(tree: Tree, folder: Path) -> Path:
 class ModelMachine(Machine):
     """The machine with a kernel that answers writes as the real one does, but for its faults (path's end -> fault)."""
 
+    patience = 3.0
+
     def __init__(self, root: Path, faults: dict[str, Fault] | None = None) -> None:
         super().__init__(str(root))
         self.model = KernelModel(Files(str(root)))

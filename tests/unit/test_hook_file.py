@@ -112,7 +112,8 @@ def test_the_mark_elsewhere_is_no_mark(hook: Path, memory: Path) -> None:
 def test_a_release_concerns_what_was_taken() -> None:
     assert not concerns(["x", "release", "end", "-"], domain(mark=""))
     assert concerns(["x", "release", "end", "-"], domain())
-    assert not concerns(["x", "stopped", "end", "-"], domain())
+    for phase in (["prepare", "end"], ["release", "begin"], ["stopped", "end"], ["reconnect", "begin"]):
+        assert not concerns(["x", *phase, "-"], domain())
 
 
 @pytest.mark.parametrize("name", ["--check", "--root", "--holders=dev/null", "-", "a b\n$(touch /x)", "\u202e"])

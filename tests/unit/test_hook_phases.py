@@ -242,13 +242,23 @@ def test_a_device_that_is_gone(memory: Path) -> None:
     assert found.driver(SOUND) == "snd_hda_intel" and not found.exists(STATE)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"functions": {"../../x": {}}}', '{"functions": {"0000:01:00.1": {"driver": "a/b"}}}']
-)
-def test_a_state_that_cannot_be_used(text: str, memory: Path) -> None:
+BROKEN = {
+    "empty": "",
+    "cut": "{",
+    "another shape": "[]",
+    "an address that is a path": '{"functions": {"../x": FACT}, "modules": [], "services": []}',
+    "a driver that is a path": '{"functions": {"0000:01:00.1": FACT}, "modules": [], "services": []}',
+}
+FACT = '{"address": "%s", "driver": "%s", "override": "", "d3cold": "1", "class": "0x040300", "group": "8"}'
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_state_that_cannot_be_used(name: str, memory: Path) -> None:
     found = machine(memory)
     assert call(found, "prepare", domain(CARD, SOUND)) == 0
     with open(found.place(STATE), "w") as file:
-        file.write(text)
+        fact = FACT % (("../x", "ahci") if "address" in name else (SOUND, "../ahci"))
+        file.write(BROKEN[name].replace("FACT", fact))
+    written(found)
     assert call(found, "release", domain(CARD, SOUND)) == 0
-    assert drivers(found) == ["vfio-pci", "vfio-pci"] and "cannot be used" in log(found)
+    assert drivers(found) == ["vfio-pci", "vfio-pci"] and written(found) == [] and "cannot be used" in log(found)

@@ -37,6 +37,9 @@ class Stuck(Trouble):
 class Machine:
     """This machine, or one below `root`. Only `write` changes what the kernel holds. `script` is the installed file."""
 
+    patience = UNBIND_SECONDS
+    """Seconds that a driver gets to let go of a function."""
+
     def __init__(self, root: str = "/", script: str = "") -> None:
         self.root, self.script = os.path.realpath(root).rstrip("/"), script
         self.guest = self.phase = "-"

@@ -6,7 +6,7 @@ import errno
 import time
 
 from .look import DEVICES, DISPLAY, VFIO, Fact, holders, named_holders
-from .machine import PREPARE_SECONDS, UNBIND_SECONDS, WHOLE_SECONDS, Machine, Stuck, Trouble, in_child
+from .machine import PREPARE_SECONDS, WHOLE_SECONDS, Machine, Stuck, Trouble, in_child
 from .state import State
 
 PROBE = "sys/bus/pci/drivers_probe"
@@ -77,7 +77,7 @@ def _take_in_time(machine: Machine, fact: Fact, seconds: float) -> str:
 def take(machine: Machine, state: State, fact: Fact) -> None:
     """One function to vfio-pci, verified: drivers_probe reports success also when nothing was bound."""
     address, was = fact["address"], fact["driver"]
-    seconds = min(UNBIND_SECONDS, machine.left(PREPARE_SECONDS))
+    seconds = min(machine.patience, machine.left(PREPARE_SECONDS))
     try:
         late = _take_in_time(machine, fact, seconds) == LATE
     except Stuck as stuck:
