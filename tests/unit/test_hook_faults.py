@@ -172,7 +172,7 @@ def test_vfio_pci_is_loaded_first(memory: Path) -> None:
 
 def test_a_writer_that_hangs_is_left_behind(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The unbind returns after its time: prepare has ended long before, and the function goes back by itself."""
-    found = machine(memory, small() | process(31, "pulseaudio", "/dev/snd/controlC1"))
+    found = machine(memory, small() | process(31, "pulseaudio", "/dev/snd/controlC1 (deleted)"))
     found.faults = {f"{SOUND}/driver/unbind": hangs(7)}
     begun = time.monotonic()
     assert call(found, "prepare", domain(CARD, SOUND)) == 1

@@ -163,11 +163,12 @@ def _unreadable(host: Host, path: str, error: HostError) -> VdeskError:
 
 
 def _sources_folder(host: Host) -> bool:
-    """Whether grub-mkconfig sources grub.d/*.cfg: by its text, else by the folder, as Debian's does."""
+    """Whether grub-mkconfig sources grub.d/*.cfg: by its text; a capture without it is taken to have Debian's, which
+    does."""
     try:
         return "grub.d/*.cfg" in host.read(MKCONFIG, 1 << 20)
     except HostError:
-        return host.exists(FOLDER)
+        return host.exists(FOLDER) or not host.is_live
 
 
 def settings(chain: Chain) -> Settings:

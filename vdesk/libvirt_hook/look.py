@@ -17,6 +17,7 @@ PYTHON = "/usr/bin/python3"
 BRIDGE, DISPLAY = "0x06", "0x03"  # PCI base classes
 HARMLESS = ("", "pcieport", "pci-stub", VFIO)  # drivers that leave the DMA of their group to others
 INTERFACE = re.compile(r"[\w.@:-]{1,15}", re.ASCII)
+GONE = " (deleted)"  # an unbind takes the node away first, then waits for who has it open
 NVME_PATH = re.compile(r"c\d+(n\d+)$", re.ASCII)
 # They let go by themselves: the hook stops these services, sound servers close a card that disappears. Names as the
 # kernel has them, cut to 15 signs.
@@ -143,7 +144,7 @@ def find_holders(machine: Machine, nodes: Sequence[str]) -> list[list[str]]:
     for pid in machine.names("proc"):
         for number in machine.names(f"proc/{pid}/fd") if pid.isdecimal() else ():
             try:
-                target = os.readlink(machine.place(f"proc/{pid}/fd/{number}"))
+                target = os.readlink(machine.place(f"proc/{pid}/fd/{number}")).removesuffix(GONE)
             except OSError:
                 continue
             if target in wanted:
