@@ -81,8 +81,20 @@ def _kvm_unknown(machine: Machine, error: HostError) -> Finding:
 def _no_kvm(machine: Machine) -> Finding:
     seen = cpu(machine.host)
     module = {"vmx": "kvm_intel", "svm": "kvm_amd"}.get(seen.virtualization or "")
-    if seen.virtualization is None and not machine.host.exists("dev"):
-        return _kvm_unknown(machine, HostError("/dev", "the folder is not there", "/dev was not captured"))
+    if not machine.host.is_live and (module or seen.virtualization is None):
+        captured = _captured_kvm(machine, module)
+        if captured is not None:
+            return captured
     cause = f"the module {module} is not loaded" if module else "without the processor's virtualization there is no KVM"
     remedy = f"sudo modprobe {module}" if module else SWITCH[seen.vendor]
     return finding("kvm.device", FAIL, "KVM is not ready", cause=cause, remedy=remedy, evidence=f"/{KVM} is not there")
+
+
+def _captured_kvm(machine: Machine, module: str | None) -> Finding | None:
+    """A capture holds no device nodes: its modules tell instead; None where they say that KVM is not there."""
+    loaded = [name for name in ("kvm_intel", "kvm_amd") if machine.host.exists(f"sys/module/{name}")]
+    if loaded:
+        return finding("kvm.device", OK, "KVM is ready", evidence=f"/sys/module/{loaded[0]} is there")
+    if module and machine.host.exists("sys/module"):
+        return None
+    return _kvm_unknown(machine, HostError(f"/{KVM}", "no device node can be captured", f"/{KVM} was not captured"))
