@@ -12,7 +12,6 @@ import argparse
 import functools
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,28 +20,17 @@ import tokenize
 import uuid
 from pathlib import Path
 
-from . import debian, qemu
+from . import debian, disk, qemu
 from .cache import cache, digest, only_lab
-from .channel import Agent
-from .errors import SEARCH, LabError, need
+from .errors import LabError, need
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
 RECIPE = (
-    "image.py", "debian.py", "guest_iso.py", "guest/grub-embedded.cfg", "guest/lab-agent.service", "guest/lab_agent.py",
+    "debian.py", "disk.py", "guest_iso.py", "guest/grub-embedded.cfg", "guest/lab-agent.service", "guest/lab_agent.py",
 )  # fmt: skip
 TOOLS = ("mmdebstrap", "mke2fs", "sfdisk", "chroot", "grub-mkstandalone", "mformat", "xorriso", "qemu-img")
 SUITES = ("trixie", "bookworm")
-DISK_MIB, ROOT_START_MIB = 10240, 2
-LAYOUT = f"label: gpt\nstart=1MiB, size=1MiB, type=21686148-6449-6E6F-744E-656564454649\nstart={ROOT_START_MIB}MiB\n"
-# GRUB wants the disk as a disk, so it is installed inside. libvirt asks QEMU once what it can do.
-FIRST_BOOT = (
-    "grub-install /dev/vda",
-    "update-grub",
-    "systemctl is-system-running --wait",
-    "virsh -c qemu:///system domcapabilities >/dev/null",
-    "rm -rf /var/log/journal/* && sync",
-)
 
 
 @functools.cache
@@ -75,11 +63,12 @@ def ensure(suite: str) -> Path:
 def build_as_root(suite: str) -> None:
     """Build through sudo, which asks on the terminal."""
     need("sudo")
-    words = [sys.executable, "-m", "tests.lab.image", "--locked", suite]
+    # -B: no caches of root's in the user's checkout.
+    words = ["env", f"VDESK_LAB_CACHE={cache()}", sys.executable, "-B", "-m", "tests.lab.image", "--locked", suite]
     print("lab: the image is made as root, through sudo", file=sys.stderr, flush=True)
-    done = subprocess.run(["sudo", f"VDESK_LAB_CACHE={cache()}", *words], cwd=TOP, check=False)
+    done = subprocess.run(["sudo", *words], cwd=TOP, check=False)
     if done.returncode:
-        raise LabError(f"the image was not made; as root: {' '.join(words[:3])} {suite}")
+        raise LabError(f"the image was not made; as root: {' '.join(words)}")
 
 
 def build(suite: str) -> None:
@@ -95,9 +84,9 @@ def build(suite: str) -> None:
         debian.bootstrap(suite, root)
         say(begin, f"Debian {suite} is installed in a folder")
         debian.configure(root, root_uuid)
-        make_disk(root, raw, root_uuid)
+        disk.make_disk(root, raw, root_uuid)
         say(begin, "the disk is made; first boot, to install GRUB")
-        first_boot(root, raw, root_uuid)
+        disk.first_boot(root, raw, root_uuid)
         partial = target.with_suffix(".partial")
         qemu.image_tool("convert", "-O", "qcow2", raw, partial)
     partial.rename(target)
@@ -108,40 +97,6 @@ def build(suite: str) -> None:
 def say(begin: float, text: str) -> None:
     """Report progress."""
     print(f"lab: {time.monotonic() - begin:4.0f} s  {text}", file=sys.stderr, flush=True)
-
-
-def make_disk(root: Path, raw: Path, root_uuid: str) -> None:
-    """Write the folder to a partitioned raw disk, without mounting anything."""
-    with raw.open("wb") as file:
-        file.truncate(DISK_MIB << 20)
-    sfdisk = shutil.which("sfdisk", path=SEARCH) or "sfdisk"
-    subprocess.run([sfdisk, "--quiet", raw], input=LAYOUT, text=True, check=True, capture_output=True)
-    size = DISK_MIB - ROOT_START_MIB - 1
-    offset = f"offset={ROOT_START_MIB << 20}"
-    debian.run("mke2fs", "-q", "-t", "ext4", "-U", root_uuid, "-d", root, "-E", offset, raw, f"{size}M")
-
-
-def first_boot(root: Path, raw: Path, root_uuid: str) -> None:
-    """Boot the disk with the kernel given to QEMU, and do what needs a running system."""
-    work = raw.parent
-    kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
-    initrd = kernel.with_name(kernel.name.replace("vmlinuz", "initrd.img"))
-    arguments = f"root=UUID={root_uuid} rw console=ttyS0"
-    words = qemu.command("no-iommu", work, f"file={raw},format=raw", extra=[
-        "-kernel", str(kernel), "-initrd", str(initrd), "-append", arguments])  # fmt: skip
-    process = qemu.launch(words, work / "qemu.log")
-    try:
-        agent = Agent(work / "agent.sock", process)
-        agent.wait_boot()
-        for step in FIRST_BOOT:
-            agent.run(step, timeout=600).check()
-        agent.post("systemctl poweroff")
-        process.wait(180)
-    except (LabError, subprocess.TimeoutExpired) as problem:
-        console = (work / "serial.log").read_text(errors="replace")[-3000:]
-        raise LabError(f"the first boot failed: {problem}\n{(work / 'qemu.log').read_text()}\n{console}") from None
-    finally:
-        qemu.end(process)
 
 
 def give_to_user(folder: Path) -> None:
