@@ -194,6 +194,19 @@ def test_the_drivers_disc(host: Host) -> None:
     )
 
 
+def test_a_drivers_disc_of_another_label_is_the_second_choice_and_windows_is_none(host: Host) -> None:
+    top = Path(host.root)
+    (top / "usr/share/virtio-win").mkdir(parents=True)
+    (top / "srv").mkdir()
+    plain_disc(top / "srv/win.iso", "CCCOMA_X64FRE_EN-US_DV9")
+    plain_disc(top / "usr/share/virtio-win/virtio-win.iso", "CCCOMA_X64FRE_EN-US_DV9")
+    install = media.find(host, "/srv/win.iso", "--iso")
+    assert find_virtio_iso(host, install) is None
+    plain_disc(top / "usr/share/virtio-win/virtio-win.iso", "ISOIMAGE")
+    found = find_virtio_iso(host, install)
+    assert found and found.path == "/usr/share/virtio-win/virtio-win.iso"
+
+
 def test_the_drivers_disc_beside_a_disc_of_this_machine(host: Host, tmp_path: Path) -> None:
     for name in ("win.iso", "virtio-win.iso"):
         plain_disc(tmp_path / name, name.removesuffix(".iso"))

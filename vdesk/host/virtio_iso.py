@@ -11,6 +11,7 @@ from vdesk.model.errors import HostError, VdeskError
 
 PLACES = ("usr/share/virtio-win", "var/lib/libvirt/images")
 SOURCE = "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/stable-virtio/virtio-win.iso"
+WINDOWS = re.compile(r"(X64|X86|A64)FRE|CCCOMA|CCSA|CPBA", re.IGNORECASE)
 NAME = re.compile(r"virtio-win[-_.\w]*\.iso", re.IGNORECASE)
 
 
@@ -20,15 +21,18 @@ def find_virtio_iso(host: Host, install: Media) -> Media | None:
     places = [(folder, _names(host, folder)) for folder in (*PLACES, beside)]
     if install.here:
         places.append((beside, _sorted(media.names_beside(install))))
+    named: Media | None = None
     for folder, names in places:
         for name in names:
             try:
                 found = media.find(host, f"/{folder}/{name}", "--virtio-iso")
-                if _has_drivers(found):
-                    return found
+                sure = _has_drivers(found)
             except VdeskError:
                 continue
-    return None
+            if sure:
+                return found
+            named = named or (found if sure is None else None)
+    return named
 
 
 def _names(host: Host, folder: str) -> list[str]:
@@ -48,11 +52,11 @@ def _version(name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", name)[:6])
 
 
-def _has_drivers(found: Media) -> bool:
-    """A disc of another name is not it; a stand-in without content on a captured machine is taken by its name."""
+def _has_drivers(found: Media) -> bool | None:
+    """Whether the volume is called as its maker calls it; None, a second choice, where the file's name alone tells."""
     disc = media.read_disc(found)
-    return (
-        disc.volume.lower().startswith("virtio-win")
-        if disc.volume
-        else (disc.iso or disc.blank or found.size < media.ISO_HEAD)
-    )
+    if disc.volume.lower().startswith("virtio-win"):
+        return True
+    if disc.volume:
+        return False if WINDOWS.search(disc.volume) else None
+    return disc.iso or disc.blank or found.size < media.ISO_HEAD
