@@ -34,7 +34,7 @@ def unload_nvidia(machine: Machine, state: State) -> None:
         if used > 0:
             raise Trouble(
                 f"the module {name} is in use {used} times, by programs or a console on the card. Log out of the "
-                "desktop that uses the card and end CUDA programs, or bind the card at boot: vdesk bind ADDR"
+                "desktop that uses the card and end CUDA programs, or take the card first: vdesk bind ADDR"
             )
     if loaded:
         run(machine, ["modprobe", "-r", *loaded], machine.left(PREPARE_SECONDS))
