@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vdesk.host.host import Host
 from vdesk.model.number import is_number
@@ -12,6 +12,7 @@ CPUS = "sys/devices/system/cpu"
 NODES = "sys/devices/system/node"
 CPUINFO = "proc/cpuinfo"
 MEMINFO = "proc/meminfo"
+MOST_COUNTED = 1 << 12
 VENDORS = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"}
 
 
@@ -82,27 +83,56 @@ def read_topology(host: Host) -> CpuTopology:
     first = info[0] if info else {}
     flags = frozenset(first.get("flags", "").split())
     cores = _from_sysfs(host) or _from_cpuinfo(info)
-    return CpuTopology(tuple(cores), VENDORS.get(first.get("vendor_id", ""), "other"), flags)
+    return CpuTopology(tuple(_alike(cores)), VENDORS.get(first.get("vendor_id", ""), "other"), flags)
+
+
+def _alike(cores: list[Core]) -> list[Core]:
+    """The fast cores all have the same threads: beside those, one of fewer is a slow core, or has a sibling offline."""
+    threads = max((len(core.cpus) for core in cores if core.fast), default=1)
+    return [replace(core, fast=core.fast and len(core.cpus) == threads) for core in cores]
 
 
 def _from_sysfs(host: Host) -> list[Core]:
-    online = parse_list(host.value(f"{CPUS}/online"))
-    fast = set(parse_list(host.value("sys/devices/cpu_core/cpus"))) or set(online)
+    online = _online(host)
+    siblings = _siblings(host, online)
+    slow = set(parse_list(host.value("sys/devices/cpu_atom/cpus")))
+    fast = set(parse_list(host.value("sys/devices/cpu_core/cpus"))) or set(online) - slow or set(online)
     nodes = _nodes(host)
     cores: dict[tuple[int, ...], Core] = {}
     for cpu in online:
-        folder = f"{CPUS}/cpu{cpu}"
-        siblings = parse_list(host.value(f"{folder}/topology/thread_siblings_list"))
-        if not siblings:
-            siblings = parse_list(host.value(f"{folder}/topology/core_cpus_list"))
-        cpus = tuple(each for each in siblings if each in online)
-        if cpu not in cpus:
+        if cpu not in siblings:
             return []
+        folder, cpus = f"{CPUS}/cpu{cpu}", siblings[cpu]
         package = host.value(f"{folder}/topology/physical_package_id", "0")
         shared = parse_list(host.value(f"{folder}/cache/index3/shared_cpu_list"))
         number = int(package) if is_number(package) else 0
         cores.setdefault(cpus, Core(cpus, number, min(shared, default=-1), nodes.get(cpu, 0), cpus[0] in fast))
     return sorted(cores.values(), key=lambda core: core.cpus)
+
+
+def _online(host: Host) -> tuple[int, ...]:
+    """The CPUs that run; in a tree without the list, those with a folder that does not say otherwise."""
+    listed = parse_list(host.value(f"{CPUS}/online"))
+    if listed:
+        return listed
+    numbers = [int(name[3:]) for name in host.names(CPUS) if name.startswith("cpu") and is_number(name[3:])]
+    return tuple(sorted(number for number in numbers if host.value(f"{CPUS}/cpu{number}/online", "1") != "0"))
+
+
+def _siblings(host: Host, online: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
+    """CPU -> the running CPUs of its core: as listed, else those of the same package, die and core number."""
+    found: dict[int, tuple[int, ...]] = {}
+    places: dict[tuple[str, ...], list[int]] = {}
+    for cpu in online:
+        folder = f"{CPUS}/cpu{cpu}/topology"
+        listed = parse_list(host.value(f"{folder}/thread_siblings_list") or host.value(f"{folder}/core_cpus_list"))
+        core = host.value(f"{folder}/core_id")
+        if cpu in listed:
+            found[cpu] = tuple(each for each in listed if each in online)
+        elif core:
+            place = (host.value(f"{folder}/physical_package_id"), host.value(f"{folder}/die_id"), core)
+            places.setdefault(place, []).append(cpu)
+    return found | {cpu: tuple(cpus) for cpus in places.values() for cpu in cpus}
 
 
 def _nodes(host: Host) -> dict[int, int]:
@@ -125,6 +155,10 @@ def _cpuinfo(host: Host) -> list[dict[str, str]]:
 
 
 def _from_cpuinfo(info: list[dict[str, str]]) -> list[Core]:
+    """By core numbers; where there are none, or fewer entries than siblings, by the counts that an entry gives."""
+    counted = _counted(info)
+    if counted:
+        return counted
     cores: dict[tuple[str, str], list[int]] = {}
     for block in info:
         if is_number(block["processor"]):
@@ -132,6 +166,18 @@ def _from_cpuinfo(info: list[dict[str, str]]) -> list[Core]:
             cores.setdefault(place, []).append(int(block["processor"]))
     ordered = sorted(cores.items(), key=lambda item: item[1])
     return [Core(tuple(cpus), int(place[0]) if is_number(place[0]) else 0, -1, 0) for place, cpus in ordered]
+
+
+def _counted(info: list[dict[str, str]]) -> list[Core]:
+    """`siblings` over `cpu cores` threads a core, first threads first, as Linux numbers them on most machines."""
+    first = info[0] if info else {}
+    count, cores = (
+        int(first.get(key, "")) if is_number(first.get(key, "")) else 0 for key in ("siblings", "cpu cores")
+    )
+    whole = len(info) >= count and all("core id" in block for block in info)
+    if whole or not 0 < cores <= count <= MOST_COUNTED or count % cores or len(info) > count:
+        return []
+    return [Core(tuple(range(core, count, cores)), 0, -1, 0) for core in range(cores)]
 
 
 def memory(host: Host) -> int | None:
