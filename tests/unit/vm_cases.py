@@ -44,15 +44,14 @@ def _without(path: str) -> Callable[[Path], None]:
     return lambda root: (root / path).unlink()
 
 
-def _no_virtualization(root: Path) -> None:
-    info = root / "proc/cpuinfo"
-    info.write_text(info.read_text().replace(" vmx", ""))
-
-
 VIRTIO = _without(f"{IMAGES}/virtio-win.iso")
 QCOW2 = _file("srv/Old Windows & more.qcow2", b"QFI\xfb" + bytes(508))
 ANSWER_FILE = _file("root/autounattend.xml", ANSWERS.encode())
 ROM = _file("usr/share/vgabios/gtx950.rom", b"\x55\xaa")
+EMULATED = _file(
+    "run/vdesk/capabilities.xml",
+    b"<capabilities><guest><arch name='x86_64'><domain type='qemu'/></arch></guest></capabilities>",
+)
 CAPABILITIES = _file("run/vdesk/domcapabilities.xml", POOR.encode())
 
 
@@ -72,7 +71,7 @@ CASES = {
     "i440fx": Case("article-booted", "--machine i440fx"),
     "i440fx-devices": Case("article-booted", "--machine i440fx --device 02:00.0", (VIRTIO,)),
     "linux-no-card": Case("article-booted", "--os linux --gpu none --tpm"),
-    "linux-secure": Case("debian", "--os linux --secure-boot --memory 1.5GiB --cpus 1"),
+    "linux-secure": Case("debian", "--os linux --secure-boot --memory 1536MiB --cpus 1"),
     "no-drivers": Case("article-booted", "--os win10", (VIRTIO,)),
     "drivers-named": Case("debian", f"--virtio-iso /{IMAGES}/virtio-win.iso --network default"),
     "card-and-devices": Case("debian", "--gpu pci_0000_01_00_0 --device 02:00.0 --usb 046d:c52b --usb 0951:1666"),
@@ -94,7 +93,7 @@ CASES = {
     "unattended": Case("debian", "--unattended /root/autounattend.xml", (ANSWER_FILE,)),
     "poor-libvirt": Case("no-tpm", "--os win11", (CAPABILITIES,)),
     "old-libvirt": Case("old-libvirt", ""),
-    "emulated": Case("article-booted", "", (_no_virtualization,)),
+    "emulated": Case("article-booted", "", (EMULATED,)),
     "one-of-two": Case("identical-gpus", "--gpu 02:00.0"),
 }
 

@@ -9,7 +9,7 @@ from vdesk.model.errors import WrongUsage, problem
 from vdesk.vm.spec import Usb
 
 UNITS = {"M": 20, "G": 30, "T": 40}
-SIZE = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,3}))? ?([MGT])(?:iB)?", re.IGNORECASE)
+SIZE = re.compile(r"([0-9]{1,9}) ?([MGT])(?:iB)?", re.IGNORECASE)
 NAME_LENGTH = 64
 # Format characters: zero-width, bidirectional marks and the like make two names look alike.
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -36,23 +36,17 @@ def check_name(name: str) -> str:
 def parse_size(text: str, option: str) -> int:
     """Bytes of `8GiB` or `8G` (powers of two); a bare number says too little."""
     match = SIZE.fullmatch(text.strip())
-    size = 0
-    if match:
-        whole, part, unit = match.groups()
-        shift = UNITS[unit.upper()]
-        size = int(whole) << shift
-        if part:
-            size += (int(part) << shift) // 10 ** len(part)
+    size = int(match[1]) << UNITS[match[2].upper()] if match else 0
     if size < 1 << 20 or size >= 1 << 60:
         raise WrongUsage(
             problem(
                 "usage.size",
                 f"{option}: {text!r} is not a size",
-                "a size is a number and a unit: M, G, T or MiB, GiB, TiB (powers of two)",
+                "a size is a whole number and a unit: M, G, T or MiB, GiB, TiB (powers of two)",
                 f"write for example: {option} 16GiB",
             )
         )
-    return size >> 20 << 20
+    return size
 
 
 def shown_size(size: int) -> str:
