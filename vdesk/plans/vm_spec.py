@@ -35,7 +35,11 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
     """The whole specification; WrongUsage and Refused before anything is written."""
     words.check_name(request.name)
     usb = tuple(dict.fromkeys(words.parse_usb(text) for text in request.usb))
-    shared = words.shared_memory(*words.parse_resolution(request.looking_glass)) if request.looking_glass else None
+    shared = (
+        words.shared_memory(*words.parse_resolution(request.looking_glass))
+        if request.looking_glass is not None
+        else None
+    )
     notes: list[str] = []
     say = notes.append
     discs = _Discs(host, request, say)
@@ -75,6 +79,8 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
         ports=layout.ports(places.functions) if request.machine == "q35" else 0,
     )
     _warn(spec, gives, say)
+    if spec.kvm and facts.no_virtualization:
+        say("The processor offers neither VT-x nor AMD-V: the machine does not start before it is on. See: vdesk check")
     return Created(spec, domain_xml(spec), notes)
 
 
@@ -105,7 +111,7 @@ class _Discs:
         elif request.os and guess.sure and guess.os != request.os:
             say(f"--os {request.os} is taken, although {guess.why}.")
         self.drivers = self._drivers(request, say)
-        self.answer = f"{vm_disks.IMAGES}/{request.name}-unattended.iso" if request.unattended else None
+        self.answer = f"{vm_disks.IMAGES}/{request.name}-unattended.iso" if request.unattended is not None else None
         self._reachable(say)
 
     def _disc(self, found: media.Media, option: str, say: defaults.Say) -> media.Disc:
@@ -186,7 +192,7 @@ class _Places:
 
 def _places(host: Host, request: Request, gives: Given) -> _Places:
     """The given devices in the guest."""
-    if request.rom and not gives.gpu:
+    if request.rom is not None and not gives.gpu:
         raise WrongUsage(
             problem(
                 "usage.rom",
@@ -195,7 +201,7 @@ def _places(host: Host, request: Request, gives: Given) -> _Places:
                 "name the card with --gpu, or leave it out",
             )
         )
-    rom = media.find(host, request.rom, "--rom").path if request.rom else None
+    rom = media.find(host, request.rom, "--rom").path if request.rom is not None else None
     card, others = ([each.address for each in devices] for devices in (gives.gpu, gives.devices))
     return _Places(card[0] if card else None, layout.place(card, others, rom, pcie=request.machine == "q35"))
 

@@ -82,7 +82,7 @@ def _check_cpus(count: int, facts: Facts) -> None:
 
 
 def memory(request: Request, facts: Facts, say: Say) -> int:
-    """Bytes: what was asked for, or half of the host's, 4 to 16 GiB, whole GiB, with 2 GiB left to the host."""
+    """Bytes: what was asked for, or half of the host's, 4 to 16 GiB, whole GiB; Refused where less than 2 GiB stay."""
     if request.memory is None:
         return _default_memory(facts, say)
     wanted = parse_size(request.memory, "--memory")
@@ -101,16 +101,13 @@ def _default_memory(facts: Facts, say: Say) -> int:
     if facts.memory is None:
         say("How much memory this machine has could not be read: the virtual one gets 4 GiB. Say --memory to decide.")
         return least
-    size = min(most, max(least, facts.memory // 2), facts.memory - HOST_MEMORY) // GIB * GIB
-    if size < least:
-        size = max(GIB, size)
-        say(f"This machine has little memory: the virtual one gets {shown_size(size)}; Windows wants 4 GiB.")
-    _check_memory(size, facts)
+    size = min(most, max(least, facts.memory // 2)) // GIB * GIB
+    _check_memory(size, facts, HOST_MEMORY)
     return size
 
 
-def _check_memory(size: int, facts: Facts) -> None:
-    if facts.memory is not None and size > facts.memory - LEAST_HOST_MEMORY:
+def _check_memory(size: int, facts: Facts, kept: int = LEAST_HOST_MEMORY) -> None:
+    if facts.memory is not None and size > facts.memory - kept:
         fitting = max(0, facts.memory - HOST_MEMORY) // GIB
         raise Refused(
             problem(

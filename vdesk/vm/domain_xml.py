@@ -64,7 +64,7 @@ def _memory(root: Element, spec: Spec) -> None:
 
 def _vcpus(root: Element, spec: Spec) -> None:
     _text(root, "vcpu", str(spec.cpu.count), placement="static")
-    if spec.disk.bus == "scsi":
+    if spec.iothread:
         _text(root, "iothreads", "1")
     if spec.pinning:
         _pinning(root, spec, spec.pinning)
@@ -76,8 +76,7 @@ def _pinning(root: Element, spec: Spec, pinning: Pinning) -> None:
         SubElement(tune, "vcpupin", vcpu=str(number), cpuset=str(cpu))
     host = format_list(pinning.host)
     SubElement(tune, "emulatorpin", cpuset=host)
-    if spec.disk.bus == "scsi":
-        SubElement(tune, "iothreadpin", iothread="1", cpuset=host)
+    SubElement(tune, "iothreadpin", iothread="1", cpuset=host)
 
 
 def _os(root: Element, spec: Spec) -> None:

@@ -30,6 +30,11 @@ class Facts:
     seed: str
     inputs: tuple[tuple[str, bool], ...]
 
+    @property
+    def no_virtualization(self) -> bool:
+        """Whether the processor says what it can do, and neither VT-x nor AMD-V is among it."""
+        return bool(self.topology.flags) and not self.topology.flags & {"vmx", "svm"}
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -49,7 +54,7 @@ def read_facts(host: Host, answers: Answers) -> Facts:
         topology,
         memory(host),
         huge_page(host),
-        _kvm(host, topology, answers),
+        _kvm(host, answers),
         parse_capabilities(domain),
         answers.version or (None if live else _recorded_version(host)),
         host.text("etc/machine-id").strip(),
@@ -57,14 +62,12 @@ def read_facts(host: Host, answers: Answers) -> Facts:
     )
 
 
-def _kvm(host: Host, topology: CpuTopology, answers: Answers) -> bool:
-    """Live: the device, unless libvirt cannot use it. Captured (no device nodes there): the CPU's flags."""
-    if host.is_live:
-        return host.exists("dev/kvm") and has_kvm(answers.capabilities) is not False
-    recorded = has_kvm(host.text(RECORDED_HOST))
-    if recorded is not None:
-        return recorded
-    return not topology.flags or bool(topology.flags & {"vmx", "svm"})
+def _kvm(host: Host, answers: Answers) -> bool:
+    """As libvirt says, on a running machine also by the device; KVM where libvirt was not asked: it is what is meant,
+    and a machine whose firmware has it off still gets a definition that is right once it is on."""
+    if not host.is_live:
+        return has_kvm(host.text(RECORDED_HOST)) is not False
+    return answers.capabilities is None or (host.exists("dev/kvm") and has_kvm(answers.capabilities) is not False)
 
 
 def _recorded_version(host: Host) -> tuple[int, ...] | None:

@@ -138,6 +138,11 @@ class Spec:
         return self.os in WINDOWS
 
     @property
+    def iothread(self) -> bool:
+        """Whether there is a thread for disks: the SCSI disk's, and with pinning also for one that it becomes later."""
+        return self.disk.bus == "scsi" or self.pinning is not None
+
+    @property
     def pcie(self) -> bool:
         """Whether the machine has PCI Express (q35)."""
         return self.machine == "q35"
