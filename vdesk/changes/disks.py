@@ -10,6 +10,8 @@ from vdesk.model.number import is_number
 
 MODE = 0o600
 SECONDS = 1800.0
+LARGEST_FILE = 1 << 44
+"""Of ext4 with blocks of 4 KiB (Documentation/filesystems/ext4/overview.rst)."""
 QCOW2 = "preallocation=metadata,lazy_refcounts=on"
 
 
@@ -169,18 +171,19 @@ def check_space(host: Host, path: str, size: int, format: str) -> None:
     while folder and not host.exists(folder):
         folder = folder.rpartition("/")[0]
     free = host.free_bytes(folder) if host.is_live else _largest_disk(host)
+    said = "are free" if host.is_live else "at most"
     if format == "raw" and free is not None and size > free:
         raise Refused(
             problem(
                 "vm.space",
-                f"/{folder} has no room for a disk of {shown(size)}: {shown(free)} are free",
+                f"/{folder} has no room for a disk of {shown(size)}: {shown(free)} {said}",
                 "a raw disk takes all of its size at once",
                 "choose a smaller --disk, or --disk-format qcow2, which grows as it is filled",
             )
         )
 
 
-def _largest_disk(host: Host) -> int | None:
-    """The size in bytes of the captured machine's largest disk (sys/block/*/size counts 512 bytes)."""
+def _largest_disk(host: Host) -> int:
+    """The size in bytes of the captured machine's largest disk (sys/block/*/size counts 512 bytes), else of a file."""
     sizes = [host.value(f"sys/block/{name}/size") for name in host.names("sys/block")]
-    return max((int(each) * 512 for each in sizes if is_number(each) and each != "0"), default=None)
+    return max((int(each) * 512 for each in sizes if is_number(each) and each != "0"), default=LARGEST_FILE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from vdesk.changes.disks import check_space, disk_exists
 from vdesk.host import Host, media
 from vdesk.host.storage import node, uses
@@ -12,6 +14,7 @@ from vdesk.vm.words import parse_size
 
 IMAGES = "/var/lib/libvirt/images"
 SUFFIX = {"raw": "img", "qcow2": "qcow2"}
+PARTITION = re.compile(r"(/dev/[a-z0-9]+[0-9])p[0-9]+|(/dev/[a-z]+)[0-9]+")
 
 
 def disk_of(host: Host, request: Request, bus: str) -> Disk:
@@ -80,20 +83,39 @@ def mounted(host: Host, path: str) -> str | None:
     for use in uses(host):
         if use.node in names or (mine and mine in _made_of(host, use.node)):
             return use.place
-    for line in host.lines("proc/mounts") + host.lines("proc/swaps"):
-        words = line.split()
-        if words and words[0].startswith("/dev/") and (words[0] == path or (mine and _device(host, words[0]) == mine)):
-            return words[1] if len(words) > 1 and words[1].startswith("/") else "swap"
+    for source, place in _sources(host):
+        if _mapped(path) in (_mapped(source), _disk_of(source)) or (mine and _device(host, source) == mine):
+            return place
     return None
 
 
-def _device(host: Host, path: str) -> str:
-    """The sysfs folder of a device; /dev/VG/LV is also /dev/mapper/VG-LV, dashes doubled (lvm(8))."""
-    found = node(host, path)
+def _sources(host: Host) -> list[tuple[str, str]]:
+    """(device, mount point or `swap`) as the kernel lists them; they hold where no block device was captured."""
+    listed = [line.split()[:2] for line in host.lines("proc/mounts") + host.lines("proc/self/mounts")]
+    for line in host.lines("proc/self/mountinfo"):
+        left, _, right = line.partition(" - ")
+        listed.append([*right.split()[1:2], *left.split()[4:5]])
+    listed += [[*line.split()[:1], "swap"] for line in host.lines("proc/swaps")]
+    return [(words[0], words[1]) for words in listed if len(words) == 2 and words[0].startswith("/dev/")]
+
+
+def _mapped(path: str) -> str:
+    """/dev/VG/LV as /dev/mapper/VG-LV, dashes doubled (lvm(8)); every other path as it is."""
     parts = path.split("/")
-    if not found and len(parts) == 4:
-        found = node(host, "/dev/mapper/" + "-".join(part.replace("-", "--") for part in parts[2:]))
-    return found
+    if len(parts) != 4 or parts[2] in ("mapper", "disk", "md"):
+        return path
+    return "/dev/mapper/" + "-".join(part.replace("-", "--") for part in parts[2:])
+
+
+def _disk_of(path: str) -> str | None:
+    """The disk that a partition's name says it is on (block/partitions/core.c, disk_name)."""
+    found = PARTITION.fullmatch(path)
+    return (found[1] or found[2]) if found else None
+
+
+def _device(host: Host, path: str) -> str:
+    """The sysfs folder of a device; a logical volume has two names."""
+    return node(host, path) or node(host, _mapped(path))
 
 
 def _made_of(host: Host, name: str) -> set[str]:
