@@ -127,3 +127,88 @@ def test_a_sibling_that_is_off(folder: Path) -> None:
     sysfs = {f"{CPU}/cpu{cpu}/topology/thread_siblings_list": text for cpu, text in SIBLINGS.items()}
     xml = made(small(**NONE, **sysfs, **{f"{CPU}/online": "0-10\n"}), folder, "--pin --cpus 8")
     assert pins(xml) == [1, 7, 2, 8, 3, 9, 4, 10]
+
+
+# --- what decides that it is KVM
+
+
+def test_kvm_is_meant(folder: Path) -> None:
+    """Flags do not name what the firmware has off: the definition is right once it is on, and that is said."""
+    info = entries(6, 2).replace(" svm", "")
+    ran = create(lay_out(small(**{"proc/cpuinfo": info}), folder / "machine"))
+    xml = ElementTree.fromstring(ran.out)
+    assert (xml.get("type"), threads(xml)) == ("kvm", (8, 2))
+    assert "neither VT-x nor AMD-V" in ran.err
+
+
+# --- memory
+
+MEMORY = {5700000: 3, 6291456: 0, 8000000: 0}
+
+
+@pytest.mark.parametrize(("kib", "code"), MEMORY.items())
+def test_four_gib_and_two_for_the_host(kib: int, code: int, folder: Path) -> None:
+    ran = create(lay_out(small(**{"proc/meminfo": f"MemTotal: {kib} kB\n"}), folder / "machine"))
+    assert ran.code == code, ran.err
+    assert "[vm.memory]" in ran.err if code else '<memory unit="GiB">4<' in ran.out
+
+
+# --- disks
+
+
+def test_pinned_without_drivers(folder: Path) -> None:
+    """The thread for disks is pinned too where the disk is SATA until Windows has its drivers."""
+    xml = made(small(), folder, "--pin")
+    assert [disk.get("bus") for disk in xml.findall("devices/disk[@device='disk']/target")] == ["sata"]
+    pinned = xml.find("cputune/iothreadpin[@iothread='1']")
+    emulator = xml.find("cputune/emulatorpin")
+    assert pinned is not None and emulator is not None
+    assert (xml.findtext("iothreads"), pinned.get("cpuset")) == ("1", emulator.get("cpuset"))
+
+
+MOUNTS = "/dev/mapper/my--vg-root / ext4 rw 0 0\n/dev/sda1 /boot ext4 rw 0 0\n/dev/vg/home /home ext4 rw 0 0\n"
+MOUNTINFO = "22 1 259:2 / /srv rw - xfs /dev/nvme0n1p2 rw\n"
+SWAPS = "Filename Type Size Used Priority\n/dev/sdc2 partition 1 0 -2\n"
+USED = ["my-vg/root", "mapper/my--vg-root", "sda", "sda1", "vg/home", "mapper/vg-home", "nvme0n1", "nvme0n1p2", "sdc"]
+FREE = ["my-vg/win", "sda2", "sdb", "nvme0n2", "sdaa", "mapper/vg-win", "disk/by-id/ata-x"]
+
+
+@pytest.mark.parametrize("name", [*USED, *FREE])
+def test_volumes_of_a_machine_without_sysfs(name: str, folder: Path) -> None:
+    """What is mounted is known by its names where no block device was captured."""
+    told = {"proc/mounts": MOUNTS, "proc/self/mountinfo": MOUNTINFO, "proc/swaps": SWAPS}
+    ran = create(lay_out(small(**told), folder / "machine"), f"--disk /dev/{name}")
+    assert ran.code == (3 if name in USED else 0), ran.err
+    assert ("[vm.disk-in-use]" in ran.err) == (name in USED)
+
+
+def test_no_file_is_that_large(folder: Path) -> None:
+    assert "[vm.space]" in create(lay_out(small(), folder / "machine"), "--disk 17T").err
+
+
+# --- devices and words
+
+
+def test_the_groups_own_list(folder: Path) -> None:
+    """A group is known by the list of its members, too."""
+    xml = made(small(**{f"{CARD}/iommu_group": None}), folder)
+    assert len(xml.findall("devices/hostdev")) == 1
+
+
+@pytest.mark.parametrize("option", ["--looking-glass", "--rom", "--unattended"])
+def test_an_empty_word(option: str, folder: Path) -> None:
+    assert create(lay_out(small(), folder / "machine"), f"{option} ''").code == 2
+
+
+@pytest.mark.parametrize("by", ["root", "disc", "folder"])
+def test_a_tree_that_is_named_by_a_link(by: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The definition names the machine's files whichever way the tree was named."""
+    root = lay_out(small(), folder / "machine")
+    link = folder / "link"
+    link.symlink_to("machine")
+    monkeypatch.chdir(link / "srv")
+    disc = {"root": f"{root}/{ISO}", "disc": f"{link}/{ISO}", "folder": "Win10.iso"}[by]
+    ran = create(link if by == "root" else root, iso=disc)
+    sources = [source.get("file") for source in ElementTree.fromstring(ran.out).findall("devices/disk/source")]
+    assert sources == ["/var/lib/libvirt/images/hoth.img", f"/{ISO}"]
+    assert str(folder) not in ran.out + ran.err

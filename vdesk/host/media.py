@@ -35,9 +35,16 @@ def absolute(host: Host, given: str, option: str) -> str:
     """The absolute path on the machine that is meant; a path into a captured tree loses the tree's folder."""
     if not given or UNUSABLE.search(given):
         raise _no_file(option, given, "a path that libvirt can name has no control characters and is UTF-8")
-    path = os.path.normpath(os.path.join(os.getcwd(), given)).replace("//", "/")
-    if not host.tree.own and path.startswith(f"{host.root}/"):
-        path = path[len(host.root) :]
+    path = os.path.normpath(given if given.startswith("/") else os.path.join(os.getcwd(), given)).replace("//", "/")
+    return path if host.tree.own else _inside(host.root, path)
+
+
+def _inside(root: str, path: str) -> str:
+    """The path without the tree's folder, also where one of the two was named by way of a link."""
+    folder, _, name = path.rpartition("/")
+    for top, whole in ((root, path), (os.path.realpath(root), f"{os.path.realpath(folder)}/{name}")):
+        if whole.startswith(f"{top}/"):
+            return whole[len(top) :]
     return path
 
 

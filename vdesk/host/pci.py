@@ -92,7 +92,23 @@ def devices(host: Host, *, names: bool = True) -> list[Device]:
         device = read_device(host, address, book)
         if device is not None:
             found.append(device)
-    return found
+    return _grouped(host, found)
+
+
+def _grouped(host: Host, known: list[Device]) -> list[Device]:
+    """Devices without a link to their group (a small capture has one of the two links) by the groups' own lists."""
+    if all(device.group is not None for device in known):
+        return known
+    groups = {
+        name: int(group)
+        for group in host.names(GROUPS)
+        if is_number(group)
+        for name in host.names(f"{GROUPS}/{group}/devices")
+    }
+    return [
+        device if device.group is not None else device._replace(group=groups.get(str(device.address)))
+        for device in known
+    ]
 
 
 def read_device(host: Host, address: Address, book: Names | None = None) -> Device | None:
