@@ -56,6 +56,7 @@ def claims(host: Host, devices: Sequence[Device], known: Sequence[Device] | None
         *_network(host, taken),
         *_inputs(host, taken),
         *held(host, taken),
+        *_untold(host, taken),
     ]
 
 
@@ -65,6 +66,7 @@ def blockers(host: Host, devices: Sequence[Device]) -> dict[int, tuple[Device, .
     Bridges never block; no process is looked at, it costs a few files. `devices` are all functions of the machine."""
     able = [device for device in devices if device.group is not None and not device.is_vfio and not device.is_bridge]
     kept = {claim.address for claim in (*_disks(host, able), *_network(host, able))}
+    kept |= {claim.address for claim in _untold(host, able) if claim.rule in (ROOT_DISK, HOST_NETWORK)}
     for device in able:
         if device.is_gpu and device.address in display.shown_on(host, devices, [device]):
             kept.add(device.address)
@@ -119,6 +121,22 @@ def _let_go(command: str, pid: int) -> str:
     if command.startswith(DESKTOPS):
         return "log out of the desktop session that uses this card, or keep that session off the card, then try again"
     return f"end it, or make it use another card: kill {pid}"
+
+
+def _untold(host: Host, taken: Iterable[Device]) -> list[Claim]:
+    """What cannot be told to be free, because the file that would tell could not be read."""
+    from vdesk.host.untold import untold
+
+    return [
+        Claim(
+            each.rule,
+            each.address,
+            f"it could not be told {each.what}: /{each.path} could not be read",
+            "run the same command as root, or capture the machine again as root",
+            f"/{each.path}",
+        )
+        for each in untold(host, taken)
+    ]
 
 
 def _display(host: Host, known: Sequence[Device], taken: Sequence[Device]) -> list[Claim]:

@@ -12,6 +12,7 @@ from vdesk.model.address import Address, find_address
 from vdesk.model.errors import HostError
 
 CLASS = "sys/class/drm"
+FUNCTIONS = "sys/bus/pci/devices"
 FRAMEBUFFERS = "sys/class/graphics"
 
 
@@ -45,8 +46,8 @@ class Card(NamedTuple):
 
 def cards(host: Host) -> tuple[Card, ...]:
     """Every DRM card; none where the kernel has no DRM; HostError where sysfs could not be read."""
-    names = host.list(CLASS)
-    return tuple(_card(host, name, names) for name in names if re.fullmatch(r"card\d+", name))
+    places = {name: f"{CLASS}/{name}" for name in host.list(CLASS)} or _by_function(host)
+    return tuple(_card(host, name, places) for name in places if re.fullmatch(r"card\d+", name))
 
 
 def framebuffers(host: Host) -> dict[str, Address | None]:
@@ -55,22 +56,35 @@ def framebuffers(host: Host) -> dict[str, Address | None]:
     return {name: _function(host, f"{FRAMEBUFFERS}/{name}") for name in names}
 
 
-def _card(host: Host, name: str, names: list[str]) -> Card:
+def _by_function(host: Host) -> dict[str, str]:
+    """What the class has, found below the PCI functions: a small capture has no links in the class."""
+    places = {}
+    for address in host.names(FUNCTIONS):
+        for name in host.names(f"{FUNCTIONS}/{address}/drm"):
+            card = places[name] = f"{FUNCTIONS}/{address}/drm/{name}"
+            places.update({each: f"{card}/{each}" for each in host.names(card) if each.startswith(f"{name}-")})
+    return places
+
+
+def _card(host: Host, name: str, places: dict[str, str]) -> Card:
     connectors = []
-    for each in names:
+    for each, folder in places.items():
         if each.startswith(f"{name}-"):
-            folder, short = f"{CLASS}/{each}", each.removeprefix(f"{name}-")
+            short = each.removeprefix(f"{name}-")
             enabled = host.value(f"{folder}/enabled") == "enabled"
             connectors.append(Connector(short, host.value(f"{folder}/status", "unknown"), enabled))
-    boot = host.value(f"{CLASS}/{name}/boot_display")
-    return Card(name, _function(host, f"{CLASS}/{name}"), tuple(connectors), boot == "1" if boot else None)
+    boot = host.value(f"{places[name]}/boot_display")
+    return Card(name, _function(host, places[name]), tuple(connectors), boot == "1" if boot else None)
 
 
 def _function(host: Host, path: str) -> Address | None:
     """The last PCI address in the resolved path; a virtual GPU's DRM device lies below its virtio function."""
-    try:
-        parts = host.resolve(f"{path}/device").split("/")
-    except HostError:
-        return None
-    found = [address for address in map(find_address, parts) if address is not None]
-    return found[-1] if found else None
+    for each in (f"{path}/device", path):
+        try:
+            parts = host.resolve(each).split("/")
+        except HostError:
+            continue
+        found = [address for address in map(find_address, parts) if address is not None]
+        if found:
+            return found[-1]
+    return None

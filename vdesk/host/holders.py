@@ -92,6 +92,18 @@ def _by_class(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
             owner = _owner(host, f"{folder}/{name}", taken) if re.fullmatch(pattern, name) else None
             if owner:
                 found[f"/{place}/{name}"] = owner
+    return found | _by_function(host, taken)
+
+
+def _by_function(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
+    """The same from the functions' own folders: a small capture has no links in the classes."""
+    found = {}
+    for device in taken.values():
+        cards = [f"{device.path}/sound/{card}" for card in host.names(f"{device.path}/sound")]
+        for folder, (_, place, pattern) in [(f"{device.path}/drm", NODES[0]), *((card, NODES[1]) for card in cards)]:
+            for name in host.names(folder) if not device.is_vfio else ():
+                if re.fullmatch(pattern, name):
+                    found[f"/{place}/{name}"] = device.address
     return found
 
 

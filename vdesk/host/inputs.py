@@ -11,6 +11,8 @@ from vdesk.model.address import Address
 from vdesk.model.errors import HostError
 
 DEVICES = "proc/bus/input/devices"
+CLASS = "sys/class/input"
+BITS = ("ev", "key", "rel", "abs")
 BLUETOOTH = "sys/class/bluetooth"
 # input-event-codes.h
 EV_KEY, EV_REL, EV_ABS = 1, 2, 3
@@ -31,16 +33,26 @@ class Input(NamedTuple):
 
 def inputs(host: Host) -> list[Input]:
     """Every keyboard and pointer; virtual ones, which a program makes from others, do not count."""
+    text = host.text(DEVICES)
+    blocks = text.split("\n\n") if text else [_block(host, name) for name in host.names(CLASS)]
+    return [device for device in (_device(host, block) for block in blocks) if device]
+
+
+def _block(host: Host, name: str) -> str:
+    """An input device of the class as proc/bus/input/devices has it: a small capture has only one of the two."""
+    folder = f"{CLASS}/{name}"
+    if not name.startswith("input"):
+        return ""
     try:
-        text = host.read(DEVICES)
+        place = host.resolve(folder).removeprefix("sys")
     except HostError:
-        return []
-    found = []
-    for block in text.split("\n\n"):
-        device = _device(host, block)
-        if device:
-            found.append(device)
-    return found
+        return ""
+    about = [
+        f"I: Bus={host.value(f'{folder}/id/bustype')}",
+        f'N: Name="{host.value(f"{folder}/name")}"',
+        f"S: Sysfs={place}",
+    ]
+    return "\n".join(about + [f"B: {bit.upper()}={host.value(f'{folder}/capabilities/{bit}')}" for bit in BITS])
 
 
 def last(host: Host, taken: frozenset[Address]) -> list[tuple[str, Input, Address]]:
@@ -67,7 +79,7 @@ def _device(host: Host, block: str) -> Input | None:
         elif line.startswith("S:"):
             sysfs = value.strip()
         elif line.startswith("I:"):
-            bus = value[:4]
+            bus = value[:4].lower()
     uses = _uses(bits)
     bluetooth = bus == "0005"
     if not uses or ("/virtual/" in sysfs and not bluetooth):

@@ -12,6 +12,7 @@ from vdesk.model.errors import HostError
 BLOCK = "sys/class/block"
 DISKS = "sys/block"
 MOUNTS = ("proc/self/mountinfo", "proc/1/mountinfo")
+PLAIN_MOUNTS = ("proc/mounts", "proc/self/mounts")
 SWAPS = "proc/swaps"
 DEPTH = 16
 
@@ -42,8 +43,9 @@ def functions_of(path: str) -> frozenset[Address]:
 def uses(host: Host) -> list[Use]:
     """Every mounted filesystem and swap that lies on a disk behind a PCI function."""
     found = []
-    pools = _pools(host)
-    for mount in _mounts(host):
+    mounts = _mounts(host)
+    pools = _pools(host) if any(mount.kind == "zfs" for mount in mounts) else ()
+    for mount in mounts:
         for start in _starts(host, mount, pools):
             functions = _below(host, start, set(), 0)
             if functions:
@@ -59,11 +61,12 @@ def _mounts(host: Host) -> list[_Mount]:
             if mount:
                 seen.setdefault((mount.number, mount.place), mount)
     if not seen:  # an old or a small capture
-        for line in host.text("proc/mounts").splitlines():
-            words = [_plain(word) for word in line.split(" ")]
-            if len(words) > 2:
-                evidence = f"/proc/mounts: {words[0]} on {words[1]}"
-                seen[words[0], words[1]] = _Mount("", words[1], words[2], words[0], evidence)
+        for path in PLAIN_MOUNTS:
+            for line in host.text(path).splitlines():
+                words = [_plain(word) for word in line.split(" ")]
+                if len(words) > 2:
+                    evidence = f"/{path}: {words[0]} on {words[1]}"
+                    seen.setdefault((words[0], words[1]), _Mount("", words[1], words[2], words[0], evidence))
     return [*seen.values(), *_swaps(host)]
 
 
@@ -120,10 +123,8 @@ def _members(host: Host, kind: str) -> list[str]:
 
 
 def _pools(host: Host) -> tuple[str, ...]:
-    """The device nodes of all ZFS pools; every disk of the machine when ZFS is in use and cannot be asked: sysfs does
-    not tell what a pool is on, and a disk of the root must not be taken for a free one."""
-    if not any(" - zfs " in line for line in host.text(MOUNTS[0]).splitlines()):
-        return ()
+    """The device nodes of all ZFS pools; every disk of the machine when ZFS cannot be asked: sysfs does not tell what a
+    pool is on, and a disk of the root must not be taken for a free one."""
     try:
         answer = host.run(["zpool", "list", "-vHPL"], timeout=10)
     except HostError:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from vdesk.model.errors import Absent, Busy, Denied, HostError, Untrusted
@@ -99,7 +100,7 @@ class Tree:
         """The path on the file system of this machine, safe to open."""
         if self.own:
             return "/" + checked(path)
-        if path in self.unreadable:
+        if self.unreadable and any(each in self.unreadable for each in (*_ways(path), *_ways(self.resolve(path)))):
             raise Denied("/" + path, "could not be read when the machine was captured")
         if follow:
             return f"{self.root}/{self.resolve(path)}"
@@ -162,6 +163,13 @@ class Tree:
             found.st_nlink,
             found.st_rdev,
         )
+
+
+def _ways(path: str) -> Iterator[str]:
+    """The path and the folders above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _kind(mode: int) -> str:
