@@ -152,7 +152,7 @@ def test_grub_mkconfig_stands_in_for_update_grub(machine: Machine) -> None:
     ("more", "error"),
     [
         ("echo noise; false\n", "grub.not-sourced"),  # sh stops here, as grub-mkconfig would
-        ("exit 0\n", "grub.not-sourced"),
+        ("true && exit 0\n", "grub.not-sourced"),
         (f"{D}=$(printf 'a\\t--')\n", "grub.not-as-planned"),  # a `--` that the drop-in does not see
         (f"{D}=$(echo iommu=off)\n", "grub.not-as-planned"),
         (f"{D}=$(printf 'a\\nb')\n", "grub.not-as-planned"),  # GRUB's line would end before the argument

@@ -28,7 +28,10 @@ class Outcome(NamedTuple):
 
 def decide(chain: Chain, wanted: Wanted) -> Outcome:
     """What to change so that the ordinary entries get `wanted`; Refused where a person or a file forbids it."""
-    line = command_line(settings(chain))
+    found = settings(chain)
+    if found.ended:
+        raise _nowhere("grub.cfg cannot be generated", found.ended, wanted)
+    line = command_line(found)
     refuse_forbidden(line)
     _refuse_cut(line)
     if not line.default.known:
@@ -112,6 +115,8 @@ def _by_dropin(chain: Chain, line: CommandLine, wanted: Wanted, reason: str) -> 
     if not chain.sourced:
         raise _nowhere(reason, f"grub-mkconfig here does not read /{FOLDER}", wanted)
     variable = _variable(line)
+    if variable in settings(chain).locked:
+        raise _nowhere(reason, f"a readonly keeps {variable} from being set again", wanted)
     # A value that cannot be told may hold `--` too.
     dashes = not line.default.known or any(word.plain == "--" for word in line.words)
     present = [each.path.rpartition("/")[2] for each in chain.extra]

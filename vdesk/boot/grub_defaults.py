@@ -15,7 +15,9 @@ from vdesk.model.errors import Absent, Denied, HostError, NeedsRoot, Refused, Vd
 
 MAIN, FOLDER, MKCONFIG = "etc/default/grub", "etc/default/grub.d", "usr/sbin/grub-mkconfig"
 DEFAULT, LINUX = dropin.DEFAULT, dropin.LINUX
+EXIT = "the command exit"
 FILE_LIMIT = 256 << 10
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 VALUE_LIMIT = 64 << 10
 
 
@@ -103,6 +105,9 @@ class Settings:
     assignments: list[tuple[str, Assign]] = field(default_factory=list)
     unknown: str = ""
     """Why variables that are not in `values` cannot be told; empty: they are not set."""
+    locked: frozenset[str] = frozenset()
+    ended: str = ""
+    """What ends grub-mkconfig itself: a file is sourced, so an `exit` in it ends the program."""
 
     def get(self, name: str) -> Value:
         """The value of a variable; GRUB's own are empty before the files are read, others come from the environment."""
@@ -136,15 +141,14 @@ def _source(host: Host, path: str) -> Source | None:
     except HostError as error:
         raise _unreadable(host, path, error) from error
     if b"\0" in data:
-        raise Refused(
-            problem(
-                "grub.not-text",
-                f"/{path} holds bytes that no text has (NUL)",
-                "it is damaged, or no configuration of GRUB",
-                f"look at it with: file /{path}",
-            )
-        )
+        raise _not_text(path, "holds bytes that no text has (NUL)", "it is damaged, or no configuration of GRUB")
+    if data.startswith(BYTE_ORDER_MARK):
+        raise _not_text(path, "begins with a byte order mark", "sh takes it for the begin of a command, and fails")
     return Source(path, data)
+
+
+def _not_text(path: str, what: str, cause: str) -> Refused:
+    return Refused(problem("grub.not-text", f"/{path} {what}", cause, f"look at it with: file /{path}"))
 
 
 def _unreadable(host: Host, path: str, error: HostError) -> VdeskError:
@@ -216,6 +220,9 @@ def _carry_out(source: Source, steps: list[Step], found: Settings, functions: se
     for index, step in enumerate(steps):
         if isinstance(step, Other):
             functions |= step.effect.defines
+            found.locked |= step.effect.locks
+            if step.reason == EXIT and not doubt:
+                found.ended = found.ended or f"/{source.path} has an exit, which ends grub-mkconfig where it sources it"
             _blur(found, step.effect, functions, f"{step.reason} in /{source.path}")
             if step.effect.stops and not doubt:
                 doubt = f"{step.reason} in /{source.path} may end it early"

@@ -149,6 +149,8 @@ def _called(name: str | None, assigns: list[Assign], words: list[Word]) -> Other
         return Other(Effect(frozenset([target])), "+= or an assignment to an array, which not every sh has")
     after = frozenset(_target(word) for word in words[1:]) if name in ("export", "unset") else frozenset()
     effect = Effect(calls=frozenset([name]), sets=(before if name in SPECIAL_BUILTINS else frozenset()))
+    if name == "readonly":
+        effect |= Effect(locks=frozenset(each for each in map(_target, words[1:]) if each))
     if name in SETS_ANY or name in STOPS or None in after:
         return Other(effect | Effect(anything=True, stops=name in STOPS), f"the command {name}")
     return Other(effect | Effect(frozenset(each for each in after if each)), f"the command {name}")

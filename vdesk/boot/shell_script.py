@@ -25,23 +25,20 @@ RESERVED = frozenset(
 
 
 class Effect(NamedTuple):
-    """What a command may do to variables: the names it may set, `anything`, whether it may leave the file;
-    `calls` and `defines` are names of commands and functions."""
+    """What a command may do to variables: the names it may set, `anything`, whether it may leave the file; `calls` and
+    `defines` are names of commands and functions, `locks` of variables that nobody may set afterwards."""
 
     sets: frozenset[str] = frozenset()
     anything: bool = False
     stops: bool = False
     calls: frozenset[str] = frozenset()
     defines: frozenset[str] = frozenset()
+    locks: frozenset[str] = frozenset()
 
     def __or__(self, other: Effect) -> Effect:
-        return Effect(
-            self.sets | other.sets,
-            self.anything or other.anything,
-            self.stops or other.stops,
-            self.calls | other.calls,
-            self.defines | other.defines,
-        )
+        sets, calls, defines = self.sets | other.sets, self.calls | other.calls, self.defines | other.defines
+        anything, stops = self.anything or other.anything, self.stops or other.stops
+        return Effect(sets, anything, stops, calls, defines, self.locks | other.locks)
 
 
 class Assign(NamedTuple):

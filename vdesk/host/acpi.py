@@ -33,7 +33,7 @@ def iommu_table(host: Host) -> IommuTable:
             continue
         return IommuTable(name, _remapping(host) if name == "DMAR" else None)
     try:
-        if host.list(TABLES) or host.list(DEVICES):
+        if host.list(TABLES) or host.exists(TABLES) or host.list(DEVICES):
             return IommuTable("")
     except HostError as error:
         return IommuTable(None, None, error.problems[0].what)

@@ -17,6 +17,7 @@ from vdesk.model.errors import Refused, problem
 
 COMMAND = "iommu disable"
 ENABLE = "iommu enable"
+OURS = ("etc", "etc/default", FOLDER)
 NEXT = "Reboot for it to count: sudo systemctl reboot"
 
 
@@ -38,7 +39,7 @@ def disable(host: Host, entries: list[Entry]) -> Plan:
         plan.notes.append("Nothing to take out: somebody has taken vdesk's arguments out already.")
         return plan
     expected = grub.Expected.of(command_line(settings(after)), None, after)
-    made = [FOLDER] if any(_made_folder(step) for _, step in files) else []
+    made = sorted({folder for _, step in files for folder in _made_folders(step)}, reverse=True)
     plan.changes = grub.changes(host, before, after, expected, "take vdesk's kernel arguments out", made)
     plan.data = {"files": sorted({f"/{step.record['path']}" for _, step in files})}
     plan.notes.append(NEXT)
@@ -75,9 +76,10 @@ def _old(step: Step) -> bytes | None:
         raise _damaged(step) from error
 
 
-def _made_folder(step: Step) -> bool:
+def _made_folders(step: Step) -> list[str]:
+    """Those of GRUB's folder and its parents that were not there before, the deepest last."""
     folders = step.record.get("folders")
-    return isinstance(folders, list) and FOLDER in folders
+    return [each for each in OURS if each in folders] if isinstance(folders, list) else []
 
 
 def _damaged(step: Step) -> Refused:
