@@ -83,7 +83,12 @@ CASES = [
     Case(logged("debian", "x86/cpu: VMX (outside TXT) disabled by BIOS"), "cpu.virtualization", "fail", "VT-x"),
     Case(logged("amd-two-ccx", "kvm: disabled by bios"), "cpu.virtualization", "fail", "SVM Mode"),
     Case(Scene("debian", {"proc/cpuinfo": "flags : hypervisor\n"}), "cpu.virtualization", "fail", "itself nested"),
-    Case(Scene("debian", {"dev/kvm": GONE, "sys/module/kvm/refcnt": "0\n"}), "kvm.device", "fail", "kvm_intel"),
+    Case(
+        Scene("debian", {"dev/kvm": GONE, "sys/module/kvm/refcnt": "0\n"}),
+        "kvm.device",
+        "fail",
+        "sudo modprobe kvm_intel",
+    ),
     Case(Scene("debian", {f"{ACPI}/DMAR": GONE}), "firmware.iommu", "info"),
     Case(Scene("no-iommu"), "firmware.iommu", "fail", "VT-d"),
     Case(Scene("no-iommu"), "kernel.iommu", "fail", "sudo vdesk iommu enable"),

@@ -279,20 +279,3 @@ def test_create_and_start(host: Host, more: list[str], states: list[str]) -> Non
     argv = [sys.executable, "-c", "import sys; from vdesk.cli import run; sys.exit(run(sys.argv[1:]))"]
     ran = subprocess.run([*argv, "--root", host.root, *words], capture_output=True, text=True, check=True)
     assert [change["state"] for change in json.loads(ran.stdout)["changes"]] == states
-
-
-NO_START = """
-import sys, libvirt
-def refuse(*a): raise libvirt.libvirtError("no")
-libvirt.virDomain.create = libvirt.virDomain.createWithFlags = refuse
-from vdesk.cli import run; sys.exit(run(sys.argv[1:]))"""
-
-
-def test_what_cannot_be_started_is_taken_away_again(host: Host) -> None:
-    words = ["create", "hoth", "--iso", f"/{IMAGES}/Win10.iso", "--start", "--json", "-y", "--connect", TEST]
-    argv = [sys.executable, "-c", NO_START, "--root", host.root, *words]
-    ran = subprocess.run(argv, capture_output=True, text=True, check=False)
-    report = json.loads(ran.stdout)
-    assert (ran.returncode, report["data"]) == (1, {})
-    assert report["errors"][0]["id"] == "libvirt.refused"
-    assert [change["state"] for change in report["changes"] if change["kind"] == "domain"] == ["done", "undone"]
