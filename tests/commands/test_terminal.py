@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,11 +19,19 @@ VDESK = ["-m", "vdesk"]
 
 
 def terminal(root: Path, *argv: str, **environment: str) -> pexpect.spawn[str]:
-    """Start vdesk on a terminal of 80 columns."""
+    """Start vdesk on a terminal of 80 columns, with Ctrl-C as a shell there leaves it: a test run that was started in
+    the background ignores it, and would pass that on."""
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", **environment}
     words = [*VDESK, "--root", str(root), *argv]
     return pexpect.spawn(
-        sys.executable, words, env=env, cwd=str(TOP), encoding="utf-8", timeout=30, dimensions=(40, 80)
+        sys.executable,
+        words,
+        env=env,
+        cwd=str(TOP),
+        encoding="utf-8",
+        timeout=30,
+        dimensions=(40, 80),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
 
 
