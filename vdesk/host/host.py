@@ -152,6 +152,14 @@ class Host:
         """Append to a log and fsync."""
         writing.append(self.tree, path, data, mode)
 
+    def keep(self, path: str, kept: str) -> None:
+        """Give a file a second name beside it, so that its bytes outlive a replacement."""
+        writing.keep(self.tree, path, kept)
+
+    def rename(self, path: str, new: str) -> None:
+        """Give a file another name, in place of what has it."""
+        writing.rename(self.tree, path, new)
+
     def remove(self, path: str) -> None:
         """Remove a file or a link."""
         writing.remove(self.tree, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from vdesk.host.tree import Tree, fail
@@ -112,6 +113,50 @@ def create(tree: Tree, path: str, data: bytes, mode: int) -> bool:
     sync_folder(os.path.dirname(tree.real(path)))
     tree.forget()
     return True
+
+
+def keep(tree: Tree, path: str, kept: str) -> None:
+    """A second name for a file, so that its bytes outlive a replacement; a copy where the file system has no links."""
+    real, beside = tree.real(path), tree.real(kept, follow=False)
+    try:
+        try:
+            os.link(real, beside, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+                raise
+            _copy(real, beside)
+    except OSError as error:
+        fail(kept, error)
+    sync_folder(os.path.dirname(beside))
+    tree.forget()
+
+
+def _copy(real: str, beside: str) -> None:
+    try:
+        with open(real, "rb") as source, open(beside, "xb", opener=_private) as copy:
+            while part := source.read(1 << 20):
+                copy.write(part)
+            copy.flush()
+            os.fsync(copy.fileno())
+    except BaseException:
+        _discard(beside)
+        raise
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def rename(tree: Tree, path: str, new: str) -> None:
+    """Give a file another name, in place of what has it."""
+    real, target = tree.real(path, follow=False), tree.real(new, follow=False)
+    try:
+        os.rename(real, target)
+    except OSError as error:
+        fail(path, error)
+    for folder in {os.path.dirname(real), os.path.dirname(target)}:
+        sync_folder(folder)
+    tree.forget()
 
 
 def remove(tree: Tree, path: str) -> None:

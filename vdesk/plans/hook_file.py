@@ -5,7 +5,7 @@ most starts of virtual machines are not vdesk's: for those only hook.py's few li
 
 from __future__ import annotations
 
-import ast
+from vdesk.changes.one_file import joined
 
 MODULES = ("machine", "domain", "look", "state", "moves", "nvidia", "phases")
 PLACE = 'WORK = ""'
@@ -17,17 +17,7 @@ def hook_bytes() -> bytes:
 
     folder = files("vdesk.libvirt_hook")
     head = folder.joinpath("hook.py").read_text(encoding="utf-8")
-    work = "\n\n".join(_without_own_imports(folder.joinpath(f"{name}.py").read_text("utf-8")) for name in MODULES)
+    work = joined("vdesk.libvirt_hook", MODULES)
     if head.count(PLACE) != 1 or "'''" in work:
         raise ValueError("the modules of the hook cannot be put into one file")
     return head.replace(PLACE, f"WORK = r'''\n{work}'''").encode()
-
-
-def _without_own_imports(text: str) -> str:
-    """A module without its imports of the others, which stand above it in the one file."""
-    lines = text.splitlines(keepends=True)
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ImportFrom) and (node.level or node.module == "__future__"):
-            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
-                lines[number] = ""
-    return "".join(lines)
