@@ -46,9 +46,11 @@ def main() -> None:
     Every step is shown before it is taken, and can be taken back with vdesk undo."""
 
 
-def run(argv: list[str]) -> int:
-    """Run one command line and return its exit code; every outcome goes through one Report and one renderer."""
-    settings = Settings(argv)
+def run(argv: list[str], settings: Settings | None = None) -> int:
+    """Run one command line and return its exit code; every outcome goes through one Report and one renderer.
+
+    `settings` are another's than this process's: the tests' own machine and terminal."""
+    settings = settings or Settings(argv)
     try:
         outcome: Any = main.main(args=list(argv), prog_name="vdesk", standalone_mode=False, obj=settings)
         return finish(outcome, settings)

@@ -138,7 +138,7 @@ class Libvirt:
     @property
     def mock(self) -> bool:
         """Whether this is libvirt's test driver, which runs nothing."""
-        return self.uri.startswith("test:")
+        return self.uri.startswith(("test:", "test+"))
 
     def version(self) -> tuple[int, ...]:
         """libvirt's version at the other end."""
