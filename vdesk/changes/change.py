@@ -29,6 +29,9 @@ KINDS = {
     "network-autostart": "vdesk.changes.domain:AutostartNetwork",
     "disk": "vdesk.changes.disks:CreateDisk",
     "disk-removal": "vdesk.changes.disks:RemoveDisk",
+    "boot-binding": "vdesk.initramfs.binding:BootBinding",
+    "initramfs": "vdesk.initramfs.image:Initramfs",
+    "refresh": "vdesk.initramfs.image:Refresh",
 }
 
 

@@ -42,7 +42,21 @@ def check(host: Host, addresses: Sequence[Address] = ()) -> Report:
 
 def _everything(machine: Machine) -> list[Finding]:
     """Every family, in the order a person would look."""
-    from vdesk.checks import arguments, boot, cpu, gpu, graphics, iommu, libvirt, log, memory, software, user, vfio
+    from vdesk.checks import (
+        arguments,
+        boot,
+        boot_binding,
+        cpu,
+        gpu,
+        graphics,
+        iommu,
+        libvirt,
+        log,
+        memory,
+        software,
+        user,
+        vfio,
+    )
 
-    families = (cpu, iommu, arguments, log, vfio, gpu, graphics, software, libvirt, user, boot, memory)
+    families = (cpu, iommu, arguments, log, vfio, gpu, graphics, software, libvirt, user, boot, boot_binding, memory)
     return [each for family in families for each in family.findings(machine)]

@@ -1,0 +1,46 @@
+"""The list of devices that are bound at boot: `/etc/vdesk/devices`, read by the program, by vdesk and by a shell."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+LIST = "etc/vdesk/devices"
+DEVICES = "sys/bus/pci/devices"
+ROW = re.compile(r"([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]) ([0-9a-f]{4}:[0-9a-f]{4} [0-9a-f]{4}:[0-9a-f]{4})")
+NO_DISPLAY = "display none"
+HEAD = """\
+# Devices that go to vfio-pci at every boot: address, vendor:device, subsystem. Written by vdesk; change it with
+# vdesk bind ADDR --boot and vdesk unbind ADDR --boot. For one boot without them: vdesk.off on the kernel command line.
+"""
+
+
+class Listed(NamedTuple):
+    """One function: its address, and `vendor:device subvendor:subdevice` of what has to be there."""
+
+    address: str
+    identity: str
+
+
+def parse(text: str) -> list[Listed]:
+    """The devices of a list; lines that are none are left out, as the shell does it."""
+    rows = (ROW.fullmatch(line.strip()) for line in text.splitlines())
+    return [Listed(row[1], row[2]) for row in rows if row]
+
+
+def needs_display(text: str) -> bool:
+    """Whether a boot has to show a picture to be a good one: not on a machine that had none when it was set up."""
+    return NO_DISPLAY not in (line.strip() for line in text.splitlines())
+
+
+def written(devices: Iterable[Listed], display: bool) -> str:
+    """The list as a text, sorted."""
+    rows = "".join(f"{each.address} {each.identity}\n" for each in sorted(devices))
+    return HEAD + ("" if display else f"{NO_DISPLAY}\n") + rows
+
+
+def digest(text: str) -> str:
+    """What tells one list from another: SHA-256 of its devices, in hex."""
+    return hashlib.sha256(written(parse(text), needs_display(text)).encode()).hexdigest()

@@ -1,0 +1,92 @@
+"""Functions at boot: held back from every driver, given to vfio-pci, or let go. Each write in a child with a limit."""
+
+from __future__ import annotations
+
+import contextlib
+
+from ..libvirt_hook.machine import Machine, Trouble, in_child, run
+from .listed import DEVICES, Listed
+
+VFIO = "vfio-pci"
+HOLD = "vdesk-hold"
+"""A driver override that no driver has: the function stays without one, and the firmware's picture on it stays."""
+PROBE = "sys/bus/pci/drivers_probe"
+LOAD_SECONDS = 20.0
+
+
+def driver_of(machine: Machine, address: str) -> str:
+    """The driver that has the function, empty for none."""
+    return machine.link(f"{DEVICES}/{address}/driver")
+
+
+def identity(machine: Machine, address: str) -> str:
+    """`vendor:device subvendor:subdevice` of what is there, empty when nothing is."""
+    folder = f"{DEVICES}/{address}"
+    names = ("vendor", "device", "subsystem_vendor", "subsystem_device")
+    parts = [machine.text(f"{folder}/{name}").removeprefix("0x") for name in names]
+    return f"{parts[0]}:{parts[1]} {parts[2]}:{parts[3]}" if parts[0] else ""
+
+
+def held(machine: Machine) -> list[str]:
+    """The functions that were held back in this boot and still are."""
+    every = machine.names(DEVICES)
+    return [each for each in every if machine.text(f"{DEVICES}/{each}/driver_override") == HOLD]
+
+
+def let_go(machine: Machine, address: str) -> str:
+    """Let a function that is held go to the driver that the kernel has for it; why that failed, else empty.
+
+    Its module may not be loaded: nothing asks for one again after the device's event (modules.alias)."""
+    folder = f"{DEVICES}/{address}"
+
+    def work() -> str:
+        machine.write(f"{folder}/driver_override", "\n")
+        return ""
+
+    def probe() -> str:
+        machine.write(PROBE, address)
+        return ""
+
+    try:
+        in_child(work, machine.patience, f"letting {address} go")
+        if not driver_of(machine, address):
+            with contextlib.suppress(Trouble):
+                run(machine, ["modprobe", "-q", "--", machine.text(f"{folder}/modalias")], LOAD_SECONDS)
+        if not driver_of(machine, address):
+            in_child(probe, machine.patience, f"probing {address}")
+    except Trouble as error:
+        return str(error)
+    return ""
+
+
+def bind(machine: Machine, listed: Listed) -> str:
+    """Give a function to vfio-pci; why not, else empty. What cannot be bound is let go.
+
+    The override comes before the unbind, so that no other driver takes it in between; drivers_probe reports success
+    also when nothing was bound, so the link is read (Documentation/ABI/testing/sysfs-bus-pci)."""
+    address = listed.address
+    there = identity(machine, address)
+    if there != listed.identity:
+        return f"another device is there now: {there}, not {listed.identity}" if there else "no device is there"
+    folder, was = f"{DEVICES}/{address}", driver_of(machine, address)
+
+    def work() -> str:
+        if machine.exists(f"{folder}/d3cold_allowed"):
+            with contextlib.suppress(OSError):
+                machine.write(f"{folder}/d3cold_allowed", "0")
+        machine.write(f"{folder}/driver_override", f"{VFIO}\n")
+        if was not in ("", VFIO):
+            machine.write(f"{folder}/driver/unbind", address)
+        if was != VFIO:
+            machine.write(PROBE, address)
+        return ""
+
+    try:
+        in_child(work, machine.patience, f"taking it from {was or 'no driver'}")
+    except Trouble as error:
+        return str(error)
+    now = driver_of(machine, address)
+    if now == VFIO:
+        return ""
+    let_go(machine, address)
+    return f"{VFIO} did not take it; see why with: journalctl -k -b | grep {address}"

@@ -1,0 +1,52 @@
+"""Which program builds this machine's initramfs, and everything about it that differs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vdesk.host import Host
+
+
+class Builder(NamedTuple):
+    """A builder: the program that says it is there, its files on the host (path, text, mode), how it is run, how an
+    image's names are listed.
+
+    `list_argv` gets the image's path appended. `folders` are vdesk's alone."""
+
+    name: str
+    program: str
+    files: tuple[tuple[str, str, int], ...]
+    argv: tuple[str, ...]
+    list_argv: tuple[str, ...]
+    folders: tuple[str, ...] = ()
+
+
+IN_IMAGE = "etc/vdesk/devices"
+"""What an image that holds devices back contains."""
+
+
+def builders(host: Host) -> list[Builder]:
+    """Every builder that vdesk knows, as it would be used on this machine."""
+    from vdesk.initramfs import dracut, initramfs_tools, mkinitcpio
+
+    return [each.builder(host) for each in (initramfs_tools, dracut, mkinitcpio)]
+
+
+def builder(host: Host) -> Builder | None:
+    """The builder that is installed, None when none that vdesk knows is."""
+    if host.exists("run/ostree-booted"):
+        return None  # /usr cannot be written there, and images come from the distribution
+    return next((each for each in builders(host) if host.which(each.program)), None)
+
+
+def image_paths(host: Host) -> list[str]:
+    """The initramfs images of the kernels that are installed, relative to the root, sorted."""
+    kernels = [name for top in ("lib/modules", "usr/lib/modules") for name in host.names(top)]
+    found = []
+    for name in host.names("boot"):
+        version = name.removeprefix("initrd.img-").removeprefix("initramfs-").removesuffix(".img")
+        ours = name.startswith(("initrd.img-", "initramfs-")) and version in kernels
+        arch = name in ("initramfs-linux.img", "initramfs-linux-lts.img", "initramfs-linux-zen.img")
+        if ours or arch:
+            found.append(f"boot/{name}")
+    return found
