@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 DRIVERS = "/usr/lib"
 CONF = 'unix_sock_dir = "{run}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\n'
@@ -66,12 +67,42 @@ def _connected(found: Daemon) -> tuple[Daemon, Any]:
     return found, libvirt.open(found.test)
 
 
-def known(uri: str) -> dict[str, str]:
-    """Name -> definition of every machine that the daemon has."""
+def known(uri: str) -> dict[str, tuple[bool, str]]:
+    """Name -> whether it runs, and the devices that it is given, of every machine that the daemon has."""
     import libvirt
 
     connection = libvirt.open(uri)
     try:
-        return {each.name(): each.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) for each in connection.listAllDomains(0)}
+        return {
+            each.name(): (bool(each.isActive()), _devices(each.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)))
+            for each in connection.listAllDomains(0)
+        }
     finally:
         connection.close()
+
+
+def _devices(xml: str) -> str:
+    found = ElementTree.fromstring(xml).findall("devices/hostdev/source/address")
+    return " ".join(sorted(str(sorted(each.items())) for each in found))
+
+
+def defined(uri: str, xml: str) -> None:
+    """Define a machine, as a person does with virsh."""
+    import libvirt
+
+    connection = libvirt.open(uri)
+    connection.defineXML(xml)
+    connection.close()
+
+
+def without(uri: str, name: str) -> None:
+    """Remove a machine, running or not."""
+    import libvirt
+
+    connection = libvirt.open(uri)
+    for each in connection.listAllDomains(0):
+        if each.name() == name:
+            if each.isActive():
+                each.destroy()
+            each.undefine()
+    connection.close()

@@ -15,10 +15,11 @@ from tests.machines.builder import lay_out, machine, tree_of
 from tests.machines.parts import Machine
 from vdesk.cli import run
 from vdesk.cli.options import Settings
-from vdesk.host import Completed, Host
+from vdesk.host import Host
 from vdesk.host.kernel_model import KernelModel
-from vdesk.host.runner import LocalRunner, RecordedRunner
+from vdesk.host.runner import Completed, LocalRunner, RecordedRunner
 
+ISO = "/var/lib/libvirt/images/setup.iso"
 NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")
 # `{root}` is the machine's folder: what a program is told about /boot, it does below it.
 FAKES = {
@@ -45,7 +46,7 @@ vfio-pci) mkdir -p sys/bus/pci/drivers/vfio-pci;;
 -r) for device in sys/bus/pci/drivers/nvidia/0000:*; do
         [ -L "$device" ] && rm "$(readlink -f "$device")/driver" "$device"
     done
-    for module; do rm -r "sys/module/$module"; done;;
+    for module; do rm -rf "sys/module/$module"; done;;
 -a) for module; do mkdir -p "sys/module/$module"; echo 0 > "sys/module/$module/refcnt"; done
     real=$(readlink -f sys/bus/pci/devices/0000:01:00.0)
     [ -e "$real/driver" ] || [ "$(cat "$real/driver_override")" != "(null)" ] && exit 0
@@ -114,6 +115,9 @@ class Played:
         lay_out(tree_of(machine(base) if isinstance(base, str) else base), self.root)
         for name, text in FAKES.items():
             self.fake(name, text)
+        generated = LocalRunner([str(self.programs), "/usr/bin", "/bin"])
+        generated.run(["update-grub", "-o", "/boot/grub/grub.cfg"], timeout=10, changes=True, on_line=None)
+        (self.root / ISO.lstrip("/")).write_bytes(b"\0" * 32768 + b"\1CD001".ljust(2048, b"\0") * 2)
 
     def fake(self, name: str, text: str) -> None:
         """Put a program there, or another in its place."""

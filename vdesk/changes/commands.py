@@ -133,6 +133,7 @@ class GenerateFile(Change):
         """The old bytes where nobody generated the file since, else generate it again from the files put back."""
         now = content(host, record["path"])
         _discard(host, beside(record["path"]))
+        host.sweep(record["path"])
         if digest(now) == digest(_old(record)):
             return
         old = _old(record)

@@ -122,6 +122,7 @@ class WriteFile(Change):
         """The bytes, mode and owner before, or no file."""
         path, before, now = record["path"], record["before"], content(host, record["path"])
         old = _old(record)
+        host.sweep(path)
         if old is None:
             if now is not None:
                 host.remove(path)

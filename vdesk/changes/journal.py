@@ -53,7 +53,7 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """`open` (interrupted), `done` (in force), `undone`, `partly` (something could not be put back), or
+        """`open` (interrupted, also on the way back), `done` (in force), `undone`, `partly` (something could not be put back), or
         `settled`: it
         took an earlier entry back, so that nothing of it is left to undo."""
         if any(step.in_force for step in self.steps):
@@ -144,6 +144,11 @@ class Journal:
         self._append(entry.id, {"closed": True, **({"settles": settles} if settles else {})})
         entry.closed, entry.settles = True, list(settles or [])
 
+    def reopen(self, entry: Entry) -> None:
+        """Write down that an entry is being taken back: stopped in the middle of that, it is an interrupted one."""
+        self._append(entry.id, {"closed": False})
+        entry.closed = False
+
     def _append(self, number: int, line: dict[str, Any]) -> None:
         path = _path(number)
         torn = self.host.read_bytes(path)[-1:] not in (b"\n", b"")
@@ -196,8 +201,8 @@ def _head(number: int, line: dict[str, Any]) -> Entry | None:
 
 
 def _fold(entry: Entry, line: dict[str, Any]) -> None:
-    if line.get("closed"):
-        entry.closed = True
+    if "closed" in line:
+        entry.closed = bool(line["closed"])
         pairs = line.get("settles")
         entry.settles += [tuple(pair) for pair in pairs if _is_pair(pair)] if isinstance(pairs, list) else []
         return

@@ -53,7 +53,7 @@ def history(host: Host) -> Report:
 
 
 def undo(host: Host, number: int | None, everything: bool, mode: Mode) -> Report:
-    """Take back one entry (the last one in force by default) or all of them, newest first."""
+    """Take back one entry, or all, newest first; by default what was interrupted, else the last one in force."""
     chosen = _choose(entries(host), number, everything)
     report = Report("undo", data={"entries": [entry.id for entry in chosen]}, changes=back_views(host, chosen))
     if not report.changes:
@@ -71,7 +71,7 @@ def _choose(found: list[Entry], number: int | None, everything: bool) -> list[En
     if everything:
         return live
     if number is None:
-        return live[:1]
+        return [entry for entry in live if entry.state == log.OPEN] or live[:1]
     if number not in [entry.id for entry in found]:
         raise WrongUsage(
             problem(
@@ -110,6 +110,11 @@ def take_all_back(host: Host, chosen: list[Entry], mode: Mode, command: str | No
 def _entry_back(host: Host, journal: Journal, entry: Entry, mode: Mode, report: Report) -> None:
     steps = entry.undoable
     views = [_view(host, step) for step in steps]
+    if entry.closed:
+        try:
+            journal.reopen(entry)
+        except HostError:
+            pass  # a full disk: what is on the machine comes first, and taking it back makes room
     left = take_back(host, journal, entry, steps, mode.progress)
     failed = [leftover.step.seq for leftover in left]
     for step, view in zip(steps, views, strict=True):

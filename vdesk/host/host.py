@@ -144,6 +144,10 @@ class Host:
         """Replace a file atomically, keeping mode, owner and label unless given."""
         writing.write(self.tree, path, data, mode, owner)
 
+    def sweep(self, path: str) -> None:
+        """Remove the temporary files that a killed `write` of this file has left."""
+        writing.sweep(self.tree, path)
+
     def create(self, path: str, data: bytes, mode: int = 0o644) -> bool:
         """Create a file; False when it is there already."""
         return writing.create(self.tree, path, data, mode)

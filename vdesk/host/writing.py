@@ -9,6 +9,7 @@ from vdesk.host.tree import Tree, fail
 from vdesk.model.errors import HostError, Untrusted
 
 _LABEL = "security.selinux"
+_MARK = ".vdesk-"
 
 
 def write(tree: Tree, path: str, data: bytes, mode: int | None, owner: tuple[int, int] | None) -> None:
@@ -17,7 +18,7 @@ def write(tree: Tree, path: str, data: bytes, mode: int | None, owner: tuple[int
     Mode, owner and SELinux label of an existing file are kept unless given; a link is followed, not replaced."""
     real = tree.real(path)
     folder, name = os.path.split(real)
-    temporary = f"{folder}/.{name}.vdesk-{os.urandom(8).hex()}"
+    temporary = f"{folder}/.{name}{_MARK}{os.urandom(8).hex()}"
     try:
         old = os.lstat(real) if os.path.lexists(real) else None
         if old is not None and not os.path.isfile(real):
@@ -45,6 +46,20 @@ def write(tree: Tree, path: str, data: bytes, mode: int | None, owner: tuple[int
         os.close(handle)
     sync_folder(folder)
     tree.forget()
+
+
+def sweep(tree: Tree, path: str) -> None:
+    """Remove what a `write` of this file left beside it when it was killed before its rename."""
+    folder, name = os.path.split(tree.real(path))
+    begin = f".{name}{_MARK}"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for each in names:
+        rest = each.removeprefix(begin)
+        if each.startswith(begin) and len(rest) == 16 and not rest.strip("0123456789abcdef"):
+            _discard(f"{folder}/{each}")
 
 
 def _fill(handle: int, data: bytes) -> None:
@@ -152,6 +167,8 @@ def rename(tree: Tree, path: str, new: str) -> None:
     real, target = tree.real(path, follow=False), tree.real(new, follow=False)
     try:
         os.rename(real, target)
+        if os.path.lexists(real):
+            os.unlink(real)  # two names of one file: rename(2) leaves both
     except OSError as error:
         fail(path, error)
     for folder in {os.path.dirname(real), os.path.dirname(target)}:

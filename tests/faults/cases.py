@@ -1,0 +1,97 @@
+"""Every command that changes something, by its full name, with the machine and the commands that go before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from tests.faults.played import ISO, NVIDIA_MODULES
+from tests.machines.parts import Machine
+from tests.unit.scenes import with_card
+
+CREATE = f"create hoth --iso {ISO} --os linux --disk 4MiB --memory 2GiB --cpus 2"
+DOMAIN = '<domain type="{kind}"><name>hoth</name><memory>1024</memory><os><type machine="q35">hvm</type></os></domain>'
+
+
+def nvidia() -> Machine:
+    """A card on NVIDIA's driver, whose modules are loaded and whose service runs."""
+    from dataclasses import replace
+
+    found = with_card("debian", driver="nvidia")()
+    return replace(found, files={**found.files, **{f"sys/module/{name}/refcnt": "0\n" for name in NVIDIA_MODULES}})
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command line; `before` are run first and stay; `libvirt` is the driver that it talks to.
+
+    `defined`: a machine hoth of a person's is there. `final`: the errors of an undo that cannot bring all back, as the
+    command says before. `halts` are commands that end where this one, too, has come to an end of a part. `kept` is False for what leaves nothing to be taken back: it is finished by running it again."""
+
+    line: str
+    before: tuple[str, ...] = ()
+    base: str | Callable[[], Machine] = "debian"
+    libvirt: str = ""
+    defined: bool = False
+    final: tuple[str, ...] = ()
+    halts: tuple[tuple[str, ...], ...] = ()
+    kept: bool = True
+
+
+CASES: dict[str, tuple[Case, ...]] = {
+    "iommu enable": (Case("iommu enable --igfx-off --pt"), Case("iommu enable --igfx-off", ("iommu enable",))),
+    "iommu disable": (Case("iommu disable", ("iommu enable --pt",)),),
+    "bind": (Case("bind 01:00.0"), Case("bind 02:00.0 --only"), Case("bind 01:00.0", base=nvidia)),
+    "unbind": (Case("unbind 01:00.0", ("bind 01:00.0",)), Case("unbind 01:00.0", ("bind 01:00.0",), base=nvidia)),
+    "hook install": (Case("hook install"),),
+    "hook remove": (Case("hook remove", ("hook install",)),),
+    "undo": (
+        Case(
+            "undo --all",
+            ("iommu enable --pt", "bind 01:00.0", "hook install"),
+            halts=(("undo 3",), ("undo 3", "undo 2")),
+        ),
+        Case("undo 1", ("bind 01:00.0",), base=nvidia),
+    ),
+    "create": (Case(CREATE, libvirt="test"), Case(f"{CREATE} --disk-format qcow2", libvirt="test")),
+    "delete": (
+        Case("delete hoth", (CREATE,), libvirt="test"),
+        Case("delete hoth --disks", (CREATE,), libvirt="test", final=("undo.disk-removed",)),
+    ),
+    "attach": (Case("attach hoth 02:00.0", libvirt="qemu", defined=True),),
+    "detach": (Case("detach hoth 02:00.0", ("attach hoth 02:00.0",), libvirt="qemu", defined=True),),
+    "start": (Case("start hoth", libvirt="test", defined=True, kept=False),),
+    "stop": (Case("stop hoth --force", ("start hoth",), libvirt="test", defined=True, kept=False),),
+}
+READING = {
+    "check", "demo", "groups", "history", "hook check", "hook status", "iommu groups", "iommu status", "list", "show",
+}  # fmt: skip
+# What a command calls that changes something: it then has to stand in CASES.
+CHANGES = ("changing", "act", "mode", "consent")
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command below vdesk that is no group, by its full name."""
+    from vdesk.cli import main
+
+    yield from _below(main, "")
+
+
+def _below(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for each in group.list_commands(context):
+        found = group.get_command(context, each)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from _below(found, f"{name}{each} ")
+        else:
+            yield f"{name}{each}", found
+
+
+def calls(command: click.Command) -> set[str]:
+    """The names that the command's function uses."""
+    code: Any = getattr(command.callback, "__wrapped__", command.callback).__code__
+    return set(code.co_names)

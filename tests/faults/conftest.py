@@ -1,0 +1,24 @@
+"""Machines to break, in memory, and one real libvirtd for all tests of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.daemon import Daemon, daemon
+from tests.faults.played import Played
+
+
+@pytest.fixture(scope="session")
+def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """Return the addresses of a daemon's drivers."""
+    with daemon(tmp_path_factory.mktemp("libvirtd")) as found:
+        yield found
+
+
+@pytest.fixture
+def played(memory: Path) -> Played:
+    """Return a machine whose programs are fakes that really run."""
+    return Played(memory)
