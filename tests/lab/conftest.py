@@ -8,7 +8,7 @@ from itertools import chain, count
 
 import pytest
 
-from . import image
+from . import image as images
 from .cache import log_folder, only_lab
 from .machine import Machine
 
@@ -18,13 +18,14 @@ NewMachine = Callable[..., Machine]
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known also where the project's configuration is not read."""
     config.addinivalue_line("markers", "lab: runs on an emulated machine (QEMU, root)")
+    config.addinivalue_line("markers", "lab_long: as lab, and asked for by name: ./dev lab -m lab_long")
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[None]:
     """Hold the lab and have an image: one machine at a time on a machine of two cores."""
     with only_lab():
-        image.ensure("trixie")
+        images.ensure("trixie")
         yield
 
 
@@ -34,9 +35,13 @@ def new_machine(lab: None, request: pytest.FixtureRequest) -> Iterator[NewMachin
     number = chain([""], (f"-{n}" for n in count(2)))
     with ExitStack() as stack:
 
-        def wake(topology: str = "article", state: str | None = "ready", vdesk: bool = True) -> Machine:
+        def wake(
+            topology: str = "article", state: str | None = "ready", vdesk: bool = True, image: str = "trixie"
+        ) -> Machine:
             log = log_folder() / f"{request.node.name}{next(number)}.log"
-            machine = Machine(topology, state=state, log=log)
+            if image != "trixie":
+                images.ensure(image)
+            machine = Machine(topology, image, state=state, log=log)
             stack.enter_context(machine)
             if vdesk:
                 machine.install_vdesk()

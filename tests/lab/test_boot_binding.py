@@ -66,9 +66,11 @@ def test_the_only_display_heals_by_itself(article: Machine) -> None:
     article.reboot()
     assert driver(article, DISPLAY) == "vfio-pci"
     assert article.run("ls /sys/class/drm | grep -c card").out.strip() == "0"
-    time.sleep(90)
-    tried = state(article)
-    assert tried["phase"] == "trying" and "no graphics card" in tried["reason"]
+    for _ in range(60):
+        if "reason" in state(article):
+            break
+        time.sleep(2)
+    assert state(article)["phase"] == "trying" and "no graphics card" in state(article)["reason"]
     assert levels(document(article, "vdesk check", expect=3))["boot.binding"] == "warn"
     article.reboot()
     assert driver(article, DISPLAY) == was
@@ -76,5 +78,3 @@ def test_the_only_display_heals_by_itself(article: Machine) -> None:
     failed = document(article, "vdesk check", expect=3)
     finding = next(each for each in failed["findings"] if each["id"] == "boot.binding")
     assert finding["level"] == "warn" and "no graphics card" in finding["cause"]
-    article.reboot()
-    assert driver(article, DISPLAY) == was and state(article)["phase"] == "failed"
