@@ -11,6 +11,7 @@ from .test_boot_binding import CARD, SLOW, SOUND, wait_for_phase
 from .typed import driver, own_files, typed
 
 pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(3600)]
+INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-download "
 
 
 def bound_by(machine: Machine) -> str:
@@ -24,7 +25,7 @@ def test_dracut(new_machine: NewMachine, suite: str) -> None:
     """Installed in the place of initramfs-tools: held before udev, bound, and given back."""
     machine = new_machine(image=suite)
     debs = fetch(machine, "dracut", "dracut-core")
-    machine.run(f"dpkg --force-all --purge initramfs-tools; dpkg -i {' '.join(debs)}", SLOW, check=True)
+    machine.run(INSTALL + " ".join(debs), SLOW, check=True)
     machine.run("echo 'hostonly=yes' > /etc/dracut.conf.d/lab.conf", check=True)
     files = [each for each in own_files(machine) if "initrd" not in each]
     typed(machine, f"sudo vdesk bind {CARD} --boot --yes", timeout=SLOW)
@@ -41,7 +42,7 @@ def test_another_kernel(article: Machine) -> None:
     """Debian's realtime kernel, installed after the binding: its own hooks put the list into its image; it boots."""
     typed(article, f"sudo vdesk bind {CARD} --boot --yes", timeout=SLOW)
     debs = fetch(article, "linux-image-rt-amd64")
-    article.run(f"dpkg -i {' '.join(debs)}", SLOW, check=True)
+    article.run(INSTALL + " ".join(debs), SLOW, check=True)
     was = article.run("uname -r").out.strip()
     new = article.run("ls /lib/modules | grep rt").out.strip()
     assert "etc/vdesk/devices" in article.run(f"lsinitramfs /boot/initrd.img-{new}").out

@@ -19,14 +19,8 @@ UNITS = "etc/systemd/system"
 FILES = [
     "etc/systemd",
     UNITS,
-    f"{UNITS}/multi-user.target.d",
-    f"{UNITS}/multi-user.target.d/vdesk.conf",
-    f"{UNITS}/sysinit.target.d",
-    f"{UNITS}/sysinit.target.d/vdesk.conf",
-    f"{UNITS}/vdesk-boot-proof.service",
-    f"{UNITS}/vdesk-boot-release.service",
-    f"{UNITS}/vdesk-boot.service",
-    f"{UNITS}/vdesk-hold.service",
+    *(f"{UNITS}/{each}.target.d{file}" for each in ("multi-user", "sysinit") for file in ("", "/vdesk.conf")),
+    *(f"{UNITS}/vdesk-{each}.service" for each in ("boot-proof", "boot-release", "boot", "hold")),
     "etc/vdesk",
     "etc/vdesk/boot",
     LIST,
@@ -203,8 +197,7 @@ class _Without:
 
 def test_without_a_builder(memory: Path) -> None:
     """The units do it; that is said."""
-    root = with_builder(memory / "root")
-    found = on(root, "bind", CARD, "--boot", "-n")
+    found = on(with_builder(memory / "root"), "bind", CARD, "--boot", "-n")
     assert "No initramfs builder that vdesk knows" in found.out and "update-initramfs" not in found.out
 
 
@@ -259,6 +252,20 @@ def test_check_says_how_it_stands(debian: Path) -> None:
     found = finding(debian)
     assert found and found["cause"] == "no graphics card is left to the host"
     assert f"sudo vdesk bind {CARD} {SOUND} --boot" in found["remedy"]
+
+
+def test_check_after_a_boot_without(debian: Path) -> None:
+    """vdesk.off, or given away since: what is free is named, with the reason."""
+    on(debian, "bind", CARD, "--boot", "--yes")
+    on(debian, "unbind", CARD, "--yes")
+    boot = (debian / "proc/sys/kernel/random/boot_id").read_text().strip()
+    tried(debian, "confirmed", boot=boot, proven="yes")
+    found = finding(debian)
+    assert found and found["level"] == "warn" and f"{CARD}: given away since the boot" in found["cause"]
+    cmdline = debian / "proc/cmdline"
+    cmdline.write_text(cmdline.read_text().strip() + " vdesk.off\n")
+    found = finding(debian)
+    assert found and found["cause"] == "vdesk.off was on the kernel command line"
 
 
 def test_tried_again_on_demand(debian: Path) -> None:
