@@ -210,6 +210,33 @@ def test_no_room(machine: Machine) -> None:
     assert machine.since() == []
 
 
+def test_undo_after_a_boot_that_has_bound(machine: Machine) -> None:
+    """The binding is of another boot than the journal's: the devices go to the drivers that the kernel has for them."""
+    before = [machine.host.link_name(f"sys/bus/pci/devices/{each}/driver") for each in (CARD, SOUND)]
+    machine.bind()
+    (machine.root / "proc/sys/kernel/random/boot_id").write_text("another\n")
+    said: list[str] = []
+    report = undoing.undo(machine.host, None, True, Mode(yes=True, progress=said.append))
+    assert report.exit_code == 0, report.errors
+    assert [machine.host.link_name(f"sys/bus/pci/devices/{each}/driver") for each in (CARD, SOUND)] == before
+    assert contents(machine) == [False, False] and not (machine.root / "etc/vdesk").exists()
+
+
+def test_undo_while_a_machine_runs_with_it(machine: Machine) -> None:
+    """Taking it back would hang: it comes back at the next boot."""
+    machine.bind()
+    (machine.root / "proc/sys/kernel/random/boot_id").write_text("another\n")
+    group = machine.host.link_name(f"sys/bus/pci/devices/{CARD}/iommu_group")
+    (machine.root / "proc/4242/fd").mkdir(parents=True)
+    (machine.root / "proc/4242/comm").write_text("qemu-system-x86\n")
+    (machine.root / "proc/4242/fd/3").symlink_to(f"/dev/vfio/{group}")
+    said: list[str] = []
+    report = undoing.undo(machine.host, None, True, Mode(yes=True, progress=said.append))
+    assert report.exit_code == 0 and any("comes back at the next boot" in text for text in said)
+    assert machine.host.link_name(f"sys/bus/pci/devices/{CARD}/driver") == "vfio-pci"
+    assert not (machine.root / "etc/vdesk").exists()
+
+
 @pytest.mark.parametrize("missing", ["run/systemd/system", "usr/bin/python3"])
 def test_what_cannot_be(machine: Machine, missing: str) -> None:
     place = machine.root / missing
