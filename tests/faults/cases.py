@@ -29,7 +29,8 @@ class Case:
     """A command line; `before` are run first and stay; `libvirt` is the driver that it talks to.
 
     `defined`: a machine hoth of a person's is there. `final`: the errors of an undo that cannot bring all back, as the
-    command says before. `halts` are commands that end where this one, too, has come to an end of a part. `kept` is False for what leaves nothing to be taken back: it is finished by running it again."""
+    command says before. `halts` are commands that end where this one, too, has come to the end of a part. `kept` is
+    False for what leaves nothing to be taken back: it is finished by running it again."""
 
     line: str
     before: tuple[str, ...] = ()
@@ -42,9 +43,9 @@ class Case:
 
 
 CASES: dict[str, tuple[Case, ...]] = {
-    "iommu enable": (Case("iommu enable --igfx-off --pt"), Case("iommu enable --igfx-off", ("iommu enable",))),
+    "iommu enable": (Case("iommu enable --igfx-off --pt"),),
     "iommu disable": (Case("iommu disable", ("iommu enable --pt",)),),
-    "bind": (Case("bind 01:00.0"), Case("bind 02:00.0 --only"), Case("bind 01:00.0", base=nvidia)),
+    "bind": (Case("bind 01:00.0"), Case("bind 01:00.0", base=nvidia)),
     "unbind": (Case("unbind 01:00.0", ("bind 01:00.0",)), Case("unbind 01:00.0", ("bind 01:00.0",), base=nvidia)),
     "hook install": (Case("hook install"),),
     "hook remove": (Case("hook remove", ("hook install",)),),
@@ -93,5 +94,5 @@ def _below(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]
 
 def calls(command: click.Command) -> set[str]:
     """The names that the command's function uses."""
-    code: Any = getattr(command.callback, "__wrapped__", command.callback).__code__
-    return set(code.co_names)
+    function: Any = command.callback
+    return set(getattr(function, "__wrapped__", function).__code__.co_names)

@@ -7,12 +7,14 @@ import io
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.machines.builder import lay_out, machine, tree_of
 from tests.machines.parts import Machine
+from tests.trees import Snapshot
 from vdesk.cli import run
 from vdesk.cli.options import Settings
 from vdesk.host import Host
@@ -110,6 +112,7 @@ class Played:
     """The machine: its root, and vdesk's command lines on it, in this process."""
 
     def __init__(self, folder: Path, base: str | Machine = "debian") -> None:
+        self.seen: dict[tuple[str, int, int, int], tuple[str, bytes]] = {}
         self.root, self.programs = folder / "root", folder / "bin"
         self.programs.mkdir(parents=True, mode=0o755)
         lay_out(tree_of(machine(base) if isinstance(base, str) else base), self.root)
@@ -146,11 +149,36 @@ class Played:
         settings._host = self.host()
         return settings
 
+    def tree(self) -> Snapshot:
+        """All that is below the root, as tests.trees has it; what the kernel says is untouched is not read again."""
+        found: Snapshot = {}
+        self._walk(str(self.root), "", found)
+        return found
+
+    def _walk(self, folder: str, above: str, found: Snapshot) -> None:
+        for each in os.scandir(folder):
+            path, info = above + each.name, each.stat(follow_symlinks=False)
+            key = (path, info.st_ino, info.st_ctime_ns, info.st_size)
+            if key not in self.seen:
+                self.seen[key] = _content(each)
+            kind, data = self.seen[key]
+            found[path] = (kind, stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, data)
+            if kind == "folder":
+                self._walk(each.path, f"{path}/", found)
+
     def forget(self) -> None:
         """Take vdesk's own folder away, so that the next try begins without a history."""
         import shutil
 
         shutil.rmtree(self.root / "var/lib/vdesk", ignore_errors=True)
+
+
+def _content(entry: os.DirEntry[str]) -> tuple[str, bytes]:
+    if entry.is_symlink():
+        return "link", os.readlink(entry.path).encode()
+    if entry.is_dir():
+        return "folder", b""
+    return ("file", Path(entry.path).read_bytes()) if entry.is_file() else ("other", b"")
 
 
 def in_child(action: Callable[[], object]) -> int:
@@ -159,7 +187,11 @@ def in_child(action: Callable[[], object]) -> int:
     if child == 0:
         code = 99
         try:
-            with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
+            with (
+                open(os.devnull, "w") as nothing,
+                contextlib.redirect_stdout(nothing),
+                contextlib.redirect_stderr(nothing),
+            ):
                 found = action()
             code = found if isinstance(found, int) else 0
         finally:
