@@ -47,7 +47,12 @@ def test_the_card_and_its_sound_function(fresh: Fresh) -> None:
     host = fresh("debian")
     before = snapshot(host.root)
     plan = planned(host, "01:00.0")
-    assert plan.intro == [f"With {GPU} goes what shares its slot or group: {SOUND}."]
+    assert plan.intro == [
+        f"With {GPU} goes what shares its slot or group: {SOUND}.",
+        f"{GPU}: nouveau lets go of an idle card; after a guest has used it, it may show no picture before a reboot",
+        f"{GPU}: the kernel can reset it by bus (its whole bus); that takes every function of its slot",
+        f"{SOUND}: its sound card disappears for programs; one that keeps it open makes the kernel wait",
+    ]
     assert [change.summary for change in plan.changes][1:] == [
         f"{SOUND}: snd_hda_intel -> vfio-pci",
         f"{GPU}: nouveau -> vfio-pci",
@@ -65,8 +70,11 @@ def test_the_card_and_its_sound_function(fresh: Fresh) -> None:
     assert after.added == [f"{DRIVERS}/vfio-pci", f"{DRIVERS}/vfio-pci/{GPU}", f"{DRIVERS}/vfio-pci/{SOUND}"]
     assert after.removed == [f"{DRIVERS}/nouveau/{GPU}", f"{DRIVERS}/snd_hda_intel/{SOUND}"]
     assert after.changed == [
-        f"{FOLDER}/{function}/{name}" for function in (GPU, SOUND) for name in ("driver", "driver_override")
+        f"{FOLDER}/{function}/{name}"
+        for function in (GPU, SOUND)
+        for name in ("d3cold_allowed", "driver", "driver_override")
     ]
+    assert host.read(f"{FOLDER}/{GPU}/d3cold_allowed") == "0", "some cards do not come back from that"
     assert (driver(host, GPU), host.read(f"{FOLDER}/{GPU}/driver_override")) == ("vfio-pci", "vfio-pci\n")
     again = planned(host, "01:00.0")
     assert (again.changes, again.notes) == ([], [f"{GPU}, {SOUND}: on vfio-pci already, nothing to do."])
@@ -190,7 +198,7 @@ def test_force_overrides_exactly_the_rule_named(fresh: Fresh) -> None:
     assert list(refused(host, "00:02.0", force=("in-use",))) == ["host-display"]
     plan = planned(host, "00:02.0", force=("host-display", "in-use"))
     assert any(each.startswith("overridden, host-display: 0000:00:02.0: its output") for each in plan.intro)
-    assert any("the screen on it goes dark" in each for each in plan.intro)
+    assert any("the text console on it goes, and comes back with it" in each for each in plan.intro)
     assert any("i915 is not made to let go" in each for each in plan.intro)
 
 

@@ -20,6 +20,8 @@ KINDS = {
     "sysfs": "vdesk.changes.attributes:SysfsWrite",
     "driver": "vdesk.changes.drivers:BindDriver",
     "modules": "vdesk.changes.modules:Modules",
+    "console": "vdesk.changes.pictures:SwitchConsole",
+    "framebuffer": "vdesk.changes.pictures:SwitchFramebuffer",
     "command": "vdesk.changes.commands:RunCommand",
     "generated-file": "vdesk.changes.commands:GenerateFile",
     "domain": "vdesk.changes.domain:DefineDomain",

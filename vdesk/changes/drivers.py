@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
+from vdesk.changes.driver_errors import gone, held
 from vdesk.host import Host
 from vdesk.model.address import find_address
 from vdesk.model.errors import Absent, HostError, Refused, TimedOut, VdeskError, problem
 
 DEVICES = "sys/bus/pci/devices"
 PROBE = "sys/bus/pci/drivers_probe"
+COLD = "d3cold_allowed"
 BOOT_ID = "proc/sys/kernel/random/boot_id"
 VFIO = "vfio-pci"
 UNBIND_SECONDS = 10.0
@@ -63,19 +66,25 @@ class BindDriver(Change):
         self.loaded, self.unloaded = loaded, unloaded
         self.leave = _named(after.get("override")) if after else ""
         self.override: str | None = None
-        """What the record has seen."""
+        self.cold: str | None = None
+        """What the record has seen: the override, and whether the function may sleep without power (d3cold_allowed).
+        On vfio-pci it may not: some cards do not come back from that."""
         self.target = address
         goal = "the driver that the kernel has for it" if native else driver or "no driver"
         self.summary = f"{address}: {was or 'no driver'} -> {goal}"
 
     def preview(self, host: Host) -> str:
         """The writes, in order."""
-        return _shown(steps(self.address, self.driver, self.was, self.leave, self.native))
+        return _shown(self._steps(host, self.was))
+
+    def _steps(self, host: Host, now: str | None) -> Steps:
+        text = "0" if self.driver == VFIO else (self.after or {}).get("cold")
+        return steps(self.address, self.driver, now, self.leave, self.native, _cold(host, self.address, text))
 
     def check(self, host: Host) -> None:
         """The function is there and still has the driver that the plan saw."""
         if not host.exists(f"{DEVICES}/{self.address}"):
-            raise _gone(self.address)
+            raise gone(self.address)
         now = driver_of(host, self.address)
         if now != self.was:
             raise HostError(
@@ -85,13 +94,15 @@ class BindDriver(Change):
     def record(self, host: Host) -> Record:
         """Driver and override before, and the boot that they belong to."""
         if not host.exists(f"{DEVICES}/{self.address}"):
-            raise _gone(self.address)
+            raise gone(self.address)
         self.override = host.sysfs_read(f"{DEVICES}/{self.address}/driver_override")
+        self.cold = host.read_optional(f"{DEVICES}/{self.address}/{COLD}")
         return {
             "address": self.address,
             "driver": self.driver,
             "was": driver_of(host, self.address) if self.unloaded else self.was,
             "override": self.override,
+            "cold": self.cold,
             "identity": identity(host, self.address),
             "boot": boot_id(host),
             "model": host.kernel.snapshot(self.address, self.driver, self.loaded),
@@ -101,8 +112,8 @@ class BindDriver(Change):
         """The writes."""
         now = driver_of(host, self.address)
         # Should the kernel let go only after the time limit, the rest has been put back by then: so is this function.
-        late = steps(self.address, now, None, _named(self.override)) if now else []
-        carry_out(host, self.address, steps(self.address, self.driver, now, self.leave, self.native), late)
+        late = steps(self.address, now, None, _named(self.override), cold=(self.cold or "").strip()) if now else []
+        carry_out(host, self.address, self._steps(host, now), late)
         if self.after:
             expect(host, self.address, self.driver)
             _tidy(host, self.after)
@@ -152,7 +163,8 @@ class BindDriver(Change):
             return
         if driver_of(host, address) != record["was"]:
             back = _way_back(host, record)
-            carry_out(host, address, back, back[2:])
+            unbind = [number for number, (path, _) in enumerate(back, 1) if path.endswith("/unbind")]
+            carry_out(host, address, back, back[unbind[0] :] if unbind else [])
         expect(host, address, record["was"])
         _tidy(host, record)
 
@@ -166,30 +178,46 @@ def identity(host: Host, address: str) -> str:
     return f"{parts[0]}:{parts[1]} {parts[2]}:{parts[3]}" if parts[0] else ""
 
 
-def steps(address: str, driver: str | None, now: str | None, leave: str = "", native: bool = False) -> Steps:
+def steps(
+    address: str, driver: str | None, now: str | None, leave: str = "", native: bool = False, cold: str = ""
+) -> Steps:
     """The writes that bring a function from the driver `now` to `driver`, path and text. A host driver is named in the
-    override too, and cleared after: a vfio-pci that was loaded with ids= would take the function back otherwise."""
+    override too, and cleared after: a vfio-pci that was loaded with ids= would take the function back otherwise.
+    `cold` goes into d3cold_allowed, before vfio-pci has the function or after another driver has it back."""
     folder = f"{DEVICES}/{address}"
-    found = [(f"{folder}/driver_override", "\n" if native else f"{driver or 'none'}\n")]
+    sleep = [(f"{folder}/{COLD}", cold)] if cold else []
+    found = sleep if driver == VFIO else []
+    found = [*found, (f"{folder}/driver_override", "\n" if native else f"{driver or 'none'}\n")]
     if now:
         found.append((f"{folder}/driver/unbind", address))
     if driver or native:
         found.append((PROBE, address))
     if driver != VFIO and not (native and not leave):
         found.append((f"{folder}/driver_override", f"{leave}\n"))
-    return found
+    return found if driver == VFIO else found + sleep
 
 
 def _way_back(host: Host, record: Record) -> Steps:
-    address = record["address"]
-    return steps(address, record["was"], driver_of(host, address), _named(record["override"]))
+    address, was = record["address"], record["was"]
+    cold = _cold(host, address, record.get("cold"))
+    return steps(address, was, driver_of(host, address), _named(record["override"]), cold=cold)
+
+
+def _cold(host: Host, address: str, text: str | None) -> str:
+    """What to write into d3cold_allowed for it to read `text`; empty where it does already, or is not there."""
+    now, wanted = host.value(f"{DEVICES}/{address}/{COLD}"), (text or "").strip()
+    return wanted if now and wanted != now else ""
 
 
 def _tidy(host: Host, record: Record) -> None:
-    """The override as it was; on a captured machine every file and link that the move has touched."""
+    """Override and d3cold_allowed as they were; on a captured machine every file and link that the move has touched."""
     path, before = f"{DEVICES}/{record['address']}/driver_override", record["override"]
     if host.sysfs_read(path) != before:
         host.kernel.restore(path, before if _named(before) or not host.is_live else "\n")
+    cold, asleep = f"{DEVICES}/{record['address']}/{COLD}", record.get("cold")
+    if asleep is not None and host.read_optional(cold) not in (None, asleep):
+        with contextlib.suppress(HostError):
+            host.kernel.restore(cold, asleep)
     host.kernel.give_back(record["address"], record.get("model", {}))
 
 
@@ -201,6 +229,10 @@ def carry_out(host: Host, address: str, found: Steps, late: Steps) -> None:
     """Do the writes of `steps`; `late` follow by themselves when the unbind returns after its time limit."""
     was = driver_of(host, address)
     for path, text in found:
+        if path.endswith(f"/{COLD}"):
+            with contextlib.suppress(HostError):  # it can be wished for only
+                host.sysfs_write(path, text, UNBIND_SECONDS)
+            continue
         if not path.endswith("/unbind"):
             host.sysfs_write(path, text, PROBE_SECONDS if path == PROBE else UNBIND_SECONDS)
             continue
@@ -210,14 +242,14 @@ def carry_out(host: Host, address: str, found: Steps, late: Steps) -> None:
             if driver_of(host, address):
                 raise
         except TimedOut as error:
-            raise _held(address, was or "", error) from error
+            raise held(address, was or "", UNBIND_SECONDS, error) from error
 
 
 def expect(host: Host, address: str, driver: str | None) -> None:
     """Raise when the function's driver is another one."""
     now = driver_of(host, address)
     if not host.exists(f"{DEVICES}/{address}"):
-        raise _gone(address)
+        raise gone(address)
     if now == driver:
         return
     raise VdeskError(
@@ -226,28 +258,6 @@ def expect(host: Host, address: str, driver: str | None) -> None:
             f"{address} has {now or 'no driver'} after the probe, not {driver or 'no driver'}",
             "the driver refused the function, or is not loaded; the kernel reports no error for that",
             "see why with: journalctl -k -b | tail",
-        )
-    )
-
-
-def _gone(address: str) -> VdeskError:
-    return VdeskError(
-        problem(
-            "driver.vanished",
-            f"{address} is not there any more",
-            "the device was removed, or has fallen off the bus",
-            "look for it with: vdesk groups; a card that is gone comes back after a full power-off",
-        )
-    )
-
-
-def _held(address: str, driver: str, error: TimedOut) -> VdeskError:
-    return VdeskError(
-        problem(
-            "driver.held",
-            f"{driver} did not let go of {address} within {UNBIND_SECONDS:.0f} s",
-            f"{error.cause}; it goes back to its driver by itself when that returns",
-            f"close what uses the device (fuser -v /dev/snd/* /dev/dri/*), then bind {address} again",
         )
     )
 

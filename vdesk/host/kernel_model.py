@@ -17,6 +17,7 @@ from vdesk.model.number import is_number
 
 DEVICES = "sys/bus/pci/devices"
 DRIVERS = "sys/bus/pci/drivers"
+PLATFORM = "sys/bus/platform"
 
 
 class KernelModel(SysfsWriter):
@@ -29,7 +30,11 @@ class KernelModel(SysfsWriter):
         """Do what the kernel would do; OSError texts and numbers are the kernel's."""
         name = path.rpartition("/")[2]
         word = text.strip()
-        if name == "drivers_probe":
+        if path.startswith(f"{PLATFORM}/drivers/") and name in ("bind", "unbind"):
+            self.platform(path, word, name == "bind")
+        elif path.startswith("sys/class/vtconsole/"):
+            self._put(path, text)
+        elif name == "drivers_probe":
             self.probe(word)
         elif name == "unbind":
             self.unbind(path, word)
@@ -40,8 +45,7 @@ class KernelModel(SysfsWriter):
             mode = None if self._exists(path) else 0o644
             writing.write(self.tree, path, (f"{word}\n" if word else "(null)\n").encode(), mode, None)
         else:
-            self.tree.stat(path)
-            writing.write(self.tree, path, text.encode(), None, None)
+            self._put(path, text)
 
     def read(self, path: str, seconds: float) -> str | None:
         """The file's text."""
@@ -117,6 +121,24 @@ class KernelModel(SysfsWriter):
         if not self.accepts(driver, device):
             fail(path, OSError(errno.EINVAL, ""))
         self._attach(driver, device, address)
+
+    def platform(self, path: str, name: str, bound: bool) -> None:
+        """bind and unbind of a platform driver: ENODEV when it does not have the device, or another one does."""
+        driver, device = path.split("/")[-2], f"{PLATFORM}/devices/{name}"
+        now = self._driver(device)
+        if not _is_name(name) or not self._exists(device) or now != ("" if bound else driver):
+            fail(path, OSError(errno.ENODEV, ""))
+        folder, mine = self.tree.resolve(device), f"{PLATFORM}/drivers/{driver}"
+        if bound:
+            writing.symlink(self.tree, f"{folder}/driver", os.path.relpath(f"/{mine}", f"/{folder}"))
+            writing.symlink(self.tree, f"{mine}/{name}", os.path.relpath(f"/{folder}", f"/{mine}"))
+        else:
+            writing.remove(self.tree, f"{folder}/driver")
+            _remove(self.tree, f"{mine}/{name}")
+
+    def _put(self, path: str, text: str) -> None:
+        self.tree.stat(path)
+        writing.write(self.tree, path, text.encode(), None, None)
 
     def _attach(self, driver: str, device: str, address: str) -> None:
         folder = f"{DRIVERS}/{driver}"

@@ -14,7 +14,10 @@ from vdesk.host.host import Late, SysfsWriter
 from vdesk.host.tree import Tree, fail
 from vdesk.model.errors import Absent, HostError, TimedOut
 
-MAY_BLOCK = ("unbind", "bind", "drivers_probe", "driver_override", "remove", "rescan", "reset", "sriov_numvfs")
+MAY_BLOCK = (
+    *("unbind", "bind", "drivers_probe", "driver_override", "remove", "rescan", "reset", "sriov_numvfs"),
+    "d3cold_allowed",  # it wakes the device first
+)
 GRACE = 0.5
 
 

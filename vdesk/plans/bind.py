@@ -13,7 +13,7 @@ from vdesk.host import Host
 from vdesk.host.holders import holding
 from vdesk.host.pci import Device, devices
 from vdesk.model.address import Address
-from vdesk.plans import nvidia, rules
+from vdesk.plans import nvidia, pictures, rules
 from vdesk.plans.device_notes import notes
 from vdesk.plans.giving_back import unbind as unbind
 
@@ -47,6 +47,7 @@ def _changes(host: Host, moving: list[Device]) -> list[Change]:
     if load:
         found.append(RunCommand(["modprobe", VFIO], "load vfio-pci (it stays; without a device it does nothing)"))
     found += [BindDriver(str(each.address), VFIO, each.driver, loaded=load) for each in moving if not each.is_gpu]
+    found += pictures.release(host, moving)
     found += nvidia.release(host, moving)
     gone = nvidia.unloads(host, moving)
     found += [
@@ -54,7 +55,7 @@ def _changes(host: Host, moving: list[Device]) -> list[Change]:
         for each in moving
         if each.is_gpu
     ]
-    return found + nvidia.again(host, moving)
+    return found + pictures.again(host, moving) + nvidia.again(host, moving)
 
 
 def _intro(host: Host, named: list[Device], along: list[Device], moving: list[Device]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from vdesk.host import Host
+from vdesk.host.consoles import boot_framebuffers, consoles
 from vdesk.host.pci import Device
 
 # AMD cards by device id: those whose reset, or whose way back to amdgpu, is known to fail.
@@ -12,47 +13,104 @@ POLARIS = ("67df", "67ef", "67ff", "67e0", "67e3", "6fdf", "6981", "6985", "6987
 VEGA = ("6860", "6861", "6862", "6863", "6864", "6867", "6868", "687f", "66a0", "66a1", "66a3", "66af")
 NAVI1 = ("7310", "7312", "731a", "731b", "731f", "7340", "7341", "7347", "734f", "7360", "7362")
 NAVI48 = ("7550", "7551")
+NO_FLR = ("1487", "148c", "149c", "7901")  # AMD's controllers that the kernel does not reset by function (quirks.c)
+OPEN = "Open Kernel Module"
+XHCI = ("xhci_hcd", "xhci_pci")
+USB = re.compile(r"usb\d+")
+
+# How the kernel names its ways of resetting a function (reset_method, Documentation/ABI/testing/sysfs-bus-pci).
+METHODS = {
+    "device_specific": "a way of its own",
+    "acpi": "the firmware",
+    "flr": "function-level reset",
+    "af_flr": "function-level reset",
+    "pm": "a power state",
+    "bus": "its whole bus",
+    "cxl_bus": "its whole bus",
+}
 
 
 def notes(host: Host, device: Device) -> list[str]:
     """Sentences about one function that is to be taken."""
-    found = [_amd(device), _intel(device), _reset(host, device), _framebuffer(host, device)]
+    found = [_amd(device), _driver(host, device), _usb(host, device), _reset(host, device), _picture(host, device)]
     return [f"{device.address}: {each}" for each in found if each]
 
 
 def _amd(device: Device) -> str:
+    """The way back to amdgpu or radeon; for a card that vfio-pci or nobody has, nothing comes back to them."""
     if device.driver not in ("amdgpu", "radeon") or not device.is_gpu:
         return ""
     if device.device in NAVI48:
         return "on kernel 7.2 giving this card back was seen to crash the host; bind it at boot and leave it there"
     if device.device in (*POLARIS, *VEGA, *NAVI1):
         return (
-            "cards of this family do not reset cleanly (vendor-reset helps some), and are known to crash amdgpu when "
-            "they come back; bind it at boot and leave it there"
+            f"cards of this family do not reset cleanly (vendor-reset helps some), and are known to crash "
+            f"{device.driver} when they come back; bind it at boot and leave it there"
         )
     return f"giving a card back to {device.driver} is known to fail on some cards; binding it at boot is safer"
 
 
-def _intel(device: Device) -> str:
-    if device.driver in ("i915", "xe") and device.is_gpu:
+def _driver(host: Host, device: Device) -> str:
+    """What the other drivers are known for when they let go."""
+    if device.driver == "snd_hda_intel":
+        return "its sound card disappears for programs; one that keeps it open makes the kernel wait"
+    if not device.is_gpu:
+        return ""
+    if device.driver == "nvidia":
+        kind = "NVIDIA's open modules, as the closed ones, let go" if _open_modules(host) else "NVIDIA's driver lets go"
+        return f"{kind} only when no program uses the card; nothing is forced on a card in use"
+    if device.driver in ("i915", "xe"):
         return f"{device.driver} is not made to let go of a card while the machine runs; it may hang"
+    if device.driver == "nouveau":
+        return "nouveau lets go of an idle card; after a guest has used it, it may show no picture before a reboot"
     return ""
 
 
+def _open_modules(host: Host) -> bool:
+    return OPEN in host.value("proc/driver/nvidia/version")
+
+
+def _usb(host: Host, device: Device) -> str:
+    """What hangs on a USB controller goes with it."""
+    if device.driver not in XHCI:
+        return ""
+    found = []
+    for bus in host.names(device.path):
+        for port in host.names(f"{device.path}/{bus}") if USB.fullmatch(bus) else ():
+            name = host.value(f"{device.path}/{bus}/{port}/product")
+            found += [name] if re.fullmatch(r"\d+-\d+", port) and name else []
+    goes = f"what is plugged into it goes along: {', '.join(found[:6])}" if found else "nothing is plugged into it"
+    quirk = device.vendor == "1022" and device.device in NO_FLR
+    return goes + ("; the kernel cannot reset it alone, a second start may need a reboot" if quirk else "")
+
+
 def _reset(host: Host, device: Device) -> str:
-    told = device.reset or host.exists(f"{device.path}/reset")
-    if told or device.is_vfio or not device.is_gpu or _kernel(host) < (5, 15):
+    """How the kernel can reset a card between two guests; before 5.15 it does not tell (reset_method)."""
+    if device.is_vfio or not device.is_gpu:
+        return ""
+    if device.reset:
+        ways = ", ".join(f"{each} ({METHODS[each]})" if each in METHODS else each for each in device.reset)
+        alone = "; that takes every function of its slot" if set(device.reset) <= {"bus", "cxl_bus"} else ""
+        return f"the kernel can reset it by {ways}{alone}"
+    if host.exists(f"{device.path}/reset") or _kernel(host) < (5, 15):
         return ""
     return "the kernel has no way to reset it; a second start of the virtual machine may need a reboot of the host"
 
 
-def _framebuffer(host: Host, device: Device) -> str:
-    """Since 6.0 vfio-pci evicts the firmware's framebuffer itself, of VGA class (vfio_pci_vga_init)."""
-    if not device.boot_vga or not device.is_gpu:
+def _picture(host: Host, device: Device) -> str:
+    """What the host shows on a card: from 6.0 on vfio-pci removes the firmware's framebuffer of a VGA card itself."""
+    if not device.is_gpu:
         return ""
-    if (0, 0) < _kernel(host) < (6, 0):
-        return "the boot framebuffer is on it; on this kernel it has to be kept off with: video=efifb:off"
-    return "the screen on it goes dark: its text console and boot framebuffer go with it"
+    gone = [each.name for each in boot_framebuffers(host, [device.address])]
+    if gone:
+        stays = (0, 0) < _kernel(host) < (6, 0) or not device.pci_class.startswith("0300")
+        when = "it is given back with the card" if stays else "it is there again after a reboot"
+        return f"the boot framebuffer on it goes ({gone[0]}); {when}"
+    if consoles(host, [device.address]):
+        return "the text console on it goes, and comes back with it"
+    if device.boot_vga:
+        return "the screen on it goes dark: a text console without a driver for the card is there again after a reboot"
+    return ""
 
 
 def _kernel(host: Host) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from vdesk.host.claims import held
 from vdesk.host.pci import Device, devices
 from vdesk.model.address import Address
 from vdesk.model.errors import Refused, problem
+from vdesk.plans import pictures
 from vdesk.plans.rules import named_devices
 
 
@@ -95,7 +96,11 @@ def _give_back(plan: Plan, back: Sequence[_Taken]) -> None:
                 _back(plan, taken, whole)
             elif not taken and step.in_force:
                 addresses = {str(each.device.address) for each in mine.values()}
-                plan.changes += _reversed(step, addresses, whole=not rest)
+                changes = _reversed(step, addresses, whole=not rest)
+                plan.changes += changes
+                taken_back = bool(changes) and step.kind in pictures.KINDS
+                if taken_back and rest:
+                    plan.settles.append((whole.id, step.seq))
             if step.in_force and (taken or not rest):
                 plan.settles.append((whole.id, step.seq))
 
@@ -111,7 +116,9 @@ def _back(plan: Plan, taken: _Taken, entry: Entry) -> None:
 
 def _reversed(step: Step, addresses: set[str], whole: bool) -> list[Change]:
     """The change that takes another step of the entry back: modules loaded again for the functions that come back,
-    services started again when all of them have."""
+    the console back with its card, services started again when all of them have."""
+    if step.kind in pictures.KINDS:
+        return pictures.reversed_step(step, addresses)
     if step.kind == "modules":
         drivers = {address: driver for address, driver in step.record["drivers"].items() if address in addresses}
         return [Modules(step.record["names"], not step.record["load"], drivers)] if drivers else []
