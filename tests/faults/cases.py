@@ -67,6 +67,9 @@ CASES: dict[str, tuple[Case, ...]] = {
     "start": (Case("start hoth", libvirt="test", defined=True, kept=False),),
     "stop": (Case("stop hoth --force", ("start hoth",), libvirt="test", defined=True, kept=False),),
 }
+EVERY = {f"{name}-{number}": case for name, some in CASES.items() for number, case in enumerate(some)}
+KEPT = {name: case for name, case in EVERY.items() if case.kept}
+PASSING = {name: case for name, case in EVERY.items() if not case.kept}
 READING = {
     "check", "demo", "groups", "history", "hook check", "hook status", "iommu groups", "iommu status", "list", "show",
 }  # fmt: skip

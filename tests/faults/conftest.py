@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.daemon import Daemon, daemon
+from tests.faults.cases import Case
+from tests.faults.daemon import Daemon, daemon, without
 from tests.faults.played import Played
+from tests.faults.victim import Victim
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +24,12 @@ def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def played(memory: Path) -> Played:
     """Return a machine whose programs are fakes that really run."""
     return Played(memory)
+
+
+@pytest.fixture
+def victim(case: Case, memory: Path, request: pytest.FixtureRequest) -> Iterator[Victim]:
+    """Return the case's machine; what it has defined in libvirt goes at the end."""
+    found = Victim(case, memory, request.getfixturevalue("libvirtd") if case.libvirt else None)
+    yield found
+    if case.libvirt:
+        without(found.uri, "hoth")

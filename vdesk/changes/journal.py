@@ -53,9 +53,8 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """`open` (interrupted, also on the way back), `done` (in force), `undone`, `partly` (something could not be put back), or
-        `settled`: it
-        took an earlier entry back, so that nothing of it is left to undo."""
+        """`open` (interrupted, also on the way back), `done` (in force), `undone`, `partly` (something could not be put
+        back), or `settled`: it took an earlier entry back, so that nothing of it is left to undo."""
         if any(step.in_force for step in self.steps):
             failed = any(step.state == FAILED for step in self.steps)
             return OPEN if not self.closed else PARTLY if failed else IN_FORCE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vdesk.changes import journal as log
 from vdesk.changes.change import kind_of
 from vdesk.changes.executor import Mode, consent
@@ -9,8 +11,19 @@ from vdesk.changes.journal import Entry, Journal, Step
 from vdesk.changes.undo import take_back
 from vdesk.host import Host
 from vdesk.host.lock import locked
+from vdesk.host.signals import undisturbed
 from vdesk.model import report as state
-from vdesk.model.errors import INTERRUPTED, LEFT_OVER, Denied, HostError, NeedsRoot, VdeskError, WrongUsage, problem
+from vdesk.model.errors import (
+    INTERRUPTED,
+    LEFT_OVER,
+    Denied,
+    HostError,
+    NeedsRoot,
+    Problem,
+    VdeskError,
+    WrongUsage,
+    problem,
+)
 from vdesk.model.report import ChangeView, Report
 
 
@@ -108,22 +121,26 @@ def take_all_back(host: Host, chosen: list[Entry], mode: Mode, command: str | No
 
 
 def _entry_back(host: Host, journal: Journal, entry: Entry, mode: Mode, report: Report) -> None:
+    """Take an entry back, between two lines of the journal; an interrupt waits until it is done with."""
     steps = entry.undoable
     views = [_view(host, step) for step in steps]
-    if entry.closed:
-        try:
-            journal.reopen(entry)
-        except HostError:
-            pass  # a full disk: what is on the machine comes first, and taking it back makes room
-    left = take_back(host, journal, entry, steps, mode.progress)
-    failed = [leftover.step.seq for leftover in left]
-    for step, view in zip(steps, views, strict=True):
-        view.state = state.CHANGE_FAILED if step.seq in failed else state.UNDONE
-    report.changes += views
-    for leftover in left:
-        report.errors += leftover.problems
-    if not entry.closed:
-        try:
-            journal.close(entry)
-        except HostError as error:
-            report.errors += error.problems
+    with undisturbed():
+        if entry.closed:
+            _noted(journal.reopen, entry)  # where that fails (a full disk) the machine comes first
+        left = take_back(host, journal, entry, steps, mode.progress)
+        failed = [leftover.step.seq for leftover in left]
+        for step, view in zip(steps, views, strict=True):
+            view.state = state.CHANGE_FAILED if step.seq in failed else state.UNDONE
+        report.changes += views
+        for leftover in left:
+            report.errors += leftover.problems
+        if not entry.closed:
+            report.errors += _noted(journal.close, entry)
+
+
+def _noted(write: Callable[[Entry], None], entry: Entry) -> tuple[Problem, ...]:
+    try:
+        write(entry)
+    except HostError as error:
+        return error.problems
+    return ()

@@ -12,6 +12,7 @@ from vdesk.model.errors import Refused, VdeskError, problem
 
 SYSTEM = "qemu:///system"
 SECONDS = 30.0
+GRACE = 10.0
 ASK_SECONDS = 300.0
 """Capabilities and definitions: libvirt probes QEMU the first time, seen to take 20 s under emulation."""
 STATES = {
@@ -76,7 +77,11 @@ def limited(what: str, seconds: float, call: Callable[[], Result]) -> Result:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(seconds)
+    try:
+        thread.join(seconds)
+    except KeyboardInterrupt:
+        thread.join(min(seconds, GRACE))  # it cannot be called back: what it does has to be known before the way back
+        raise
     if thread.is_alive():
         raise LibvirtError(
             problem(
