@@ -7,6 +7,7 @@ import re
 from .machine import Trouble
 
 NAMESPACE = "urn:vdesk:domain:1"
+MARK_PATH = ["domain", "metadata", f"{NAMESPACE} domain"]
 ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.ASCII)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -19,6 +20,8 @@ class Domain:
 
         self.uuid, self.marked = "", False
         self.functions: list[str] = []
+        self.identities: dict[str, str] = {}
+        """Address -> `vendor:device subvendor:subdevice` of the device that was meant, where the mark tells it."""
         self._path: list[str] = []
         self._pci = False
         parser = pyexpat.ParserCreate(namespace_separator=" ")
@@ -35,8 +38,10 @@ class Domain:
 
     def _start(self, name: str, given: dict[str, str]) -> None:
         self._path.append(name)
-        if self._path == ["domain", "metadata", f"{NAMESPACE} domain"]:
+        if self._path == MARK_PATH:
             self.marked = True
+        elif self._path == [*MARK_PATH, f"{NAMESPACE} device"]:
+            self.identities[_text_of(given, "address")] = _text_of(given, "identity")
         elif self._path == ["domain", "devices", "hostdev"]:
             self._pci = given.get("mode") == "subsystem" and given.get("type") == "pci"
         elif self._pci and self._path == ["domain", "devices", "hostdev", "source", "address"]:
@@ -53,6 +58,10 @@ class Domain:
 def _doctype(*given: object) -> None:
     """Entities are declared there: a few bytes of them can grow to gigabytes."""
     raise Trouble("the domain's XML has a document type, which libvirt never writes")
+
+
+def _text_of(given: dict[str, str], name: str) -> str:
+    return given.get(name, "").strip().lower()[:64]
 
 
 def _address(given: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 
+from .identity import bound_at_boot
 from .look import DEVICES, DISPLAY, VFIO, Fact, holders, named_holders
 from .machine import PREPARE_SECONDS, WHOLE_SECONDS, Machine, Stuck, Trouble, in_child
 from .state import State
@@ -123,6 +124,9 @@ def give(machine: Machine, fact: Fact, unloaded: bool) -> str:
         return ""
     if now not in (VFIO, was, ""):
         machine.say(f"{address}: somebody has given it to {now} meanwhile, so it stays there")
+        return ""
+    if now == VFIO != was and bound_at_boot(machine, fact):
+        machine.say(f"{address}: bound at boot, so it stays on {VFIO}")
         return ""
     used = holders(machine, [f"dev/vfio/{fact['group']}"]) if now == VFIO != was else []
     if used:

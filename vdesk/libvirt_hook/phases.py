@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from .consoles import go_on, note_pictures, plan_pictures, release_pictures, return_pictures
 from .domain import Domain
+from .identity import identity
 from .look import DEVICES, VFIO, Fact, find_holders, holders, look, named_holders, stays
 from .machine import LOG, LOOK_SECONDS, PREPARE_SECONDS, Machine, Trouble, in_child, printable, program, run
 from .moves import PROBE, give, is_gpu, take, waiting
@@ -71,7 +73,11 @@ def prepare(machine: Machine, domain: Domain) -> None:
     try:
         state = State(machine, domain.uuid)
         facts: list[Fact] = json.loads(
-            in_child(lambda: json.dumps(look(machine, domain.functions)), LOOK_SECONDS, "looking at the devices")
+            in_child(
+                lambda: json.dumps(note_pictures(machine, look(machine, domain.functions))),
+                LOOK_SECONDS,
+                "looking at the devices",
+            )
         )
         _refuse(machine, domain, facts, state)
         moving = _note(machine, state, facts)
@@ -101,6 +107,7 @@ def _refuse(machine: Machine, domain: Domain, facts: Sequence[Fact], state: Stat
             there = machine.exists(f"{DEVICES}/{address}")
             why = "it is a bridge, and only endpoints can be given away" if there else "there is no device at it"
             raise Trouble(f"{address} cannot be given to the machine: {why}. See the devices with: vdesk groups")
+        _refuse_another(machine, address, domain.identities.get(address, ""))
     for fact in facts:
         if not fact["group"]:
             raise Trouble(f"{fact['address']} is in no IOMMU group: the IOMMU is off. See why with: vdesk check")
@@ -115,6 +122,17 @@ def _refuse(machine: Machine, domain: Domain, facts: Sequence[Fact], state: Stat
         raise Trouble(f"the devices are in use: {named_holders(rows)}. Close that, and start the machine again")
 
 
+def _refuse_another(machine: Machine, address: str, wanted: str) -> None:
+    """Addresses move when hardware is added or taken out: never give away what was not meant."""
+    there = identity(machine, address)
+    if wanted and there != wanted:
+        raise Trouble(
+            f"another device is at {address} now: {there}; the virtual machine was made for {wanted}. Addresses move "
+            f"when hardware is added or taken out. See where it is with: vdesk groups; then: vdesk detach "
+            f"{machine.guest} {address}, and vdesk attach {machine.guest} with the right one"
+        )
+
+
 def _note(machine: Machine, state: State, facts: Sequence[Fact]) -> list[Fact]:
     """Put into the state how the functions are now, and return those with something to do, in their order: sound and
     USB before their graphics card. What an earlier prepare took and nobody gave back is remembered as it was then."""
@@ -127,15 +145,18 @@ def _note(machine: Machine, state: State, facts: Sequence[Fact]) -> list[Fact]:
             state.functions[fact["address"]] = fact
             moving.append(fact)
     plan_nvidia(machine, state, moving)
+    plan_pictures(state, moving)
     return sorted(moving, key=is_gpu)
 
 
 def _carry_out(machine: Machine, state: State, moving: Sequence[Fact]) -> None:
     if not machine.exists(f"sys/bus/pci/drivers/{VFIO}"):
         run(machine, ["modprobe", VFIO], machine.left(PREPARE_SECONDS))
+    release_pictures(machine, state)
     unload_nvidia(machine, state)
     for fact in moving:
         take(machine, state, fact)
+    go_on(machine, moving)
     if not state.modules:
         start_services(machine, state)  # the driver has another card
         state.save()
@@ -172,6 +193,7 @@ def give_back(machine: Machine, state: State) -> list[str]:
         if not problem and not unloaded:
             del state.functions[address]
     wrong += load_nvidia(machine, state)
+    wrong += return_pictures(machine, state)
     wrong += start_services(machine, state)
     state.save()
     return wrong

@@ -14,18 +14,23 @@ from .machine import LOCK_SECONDS, Machine, Trouble
 
 FOLDER = "run/vdesk/hook"
 NAME = re.compile(r"[\w.-]{0,64}", re.ASCII)
+CONSOLE = re.compile(r"vtcon\d{1,3}", re.ASCII)
+FRAMEBUFFER = re.compile(r"(?:efi|simple|vesa)-framebuffer\.\d{1,3} (?:efi|simple|vesa)-framebuffer", re.ASCII)
 NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
 NVIDIA_SERVICES = ("nvidia-persistenced.service", "nvidia-powerd.service")
 
 
 class State:
-    """What was taken for the domain of a uuid: functions as they were, NVIDIA's modules and services."""
+    """What was taken for the domain of a uuid: functions as they were, NVIDIA's modules and services, consoles
+    (`vtcon0`) and framebuffers (`efi-framebuffer.0 efi-framebuffer`: device and driver)."""
 
     def __init__(self, machine: Machine, uuid: str) -> None:
         self.machine, self.path = machine, f"{FOLDER}/{uuid}.json"
         self.functions: dict[str, Fact] = {}
         self.modules: list[str] = []
         self.services: list[str] = []
+        self.consoles: list[str] = []
+        self.framebuffers: list[str] = []
         try:
             self._read()
         except FileNotFoundError:
@@ -36,7 +41,7 @@ class State:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to give back."""
-        return not (self.functions or self.modules or self.services)
+        return not (self.functions or self.modules or self.services or self.consoles or self.framebuffers)
 
     def _read(self) -> None:
         handle = os.open(self.machine.place(self.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -46,6 +51,8 @@ class State:
         self.modules = [name for name in NVIDIA_MODULES if name in found["modules"]]
         self.services = [name for name in NVIDIA_SERVICES if name in found["services"]]
         self.functions = functions
+        self.consoles = [str(name) for name in found.get("consoles", ()) if CONSOLE.fullmatch(str(name))]
+        self.framebuffers = [str(each) for each in found.get("framebuffers", ()) if FRAMEBUFFER.fullmatch(str(each))]
 
     def save(self) -> None:
         """Write it, whole or not at all, and fsync; no file when there is nothing to give back. OSError when full."""
@@ -56,6 +63,7 @@ class State:
         if self.empty:
             return
         kept = {"functions": self.functions, "modules": self.modules, "services": self.services}
+        kept |= {"consoles": self.consoles, "framebuffers": self.framebuffers}
         handle = os.open(f"{place}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(handle, "wb") as file:
             file.write(json.dumps(kept, indent=1).encode())
