@@ -160,6 +160,7 @@ def _discard(host: Host, path: str) -> None:
     """Remove the unfinished file, and the `.new` that grub-mkconfig leaves beside its output when it fails."""
     for leftover in (path, f"{path}.new"):
         try:
+            host.stat(leftover, follow=False)  # a read-only file system refuses to remove also what is not there
             host.remove(leftover)
         except Absent:
             continue

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
-from vdesk.model.errors import Absent, Busy, Denied, HostError, Untrusted
+from vdesk.model.errors import Absent, Busy, Denied, Full, HostError, ReadOnly, Untrusted
 
 FILE_LIMIT = 64 << 20
 LINK_LIMIT = 40
@@ -21,6 +21,9 @@ _ANSWERS: dict[int, type[HostError]] = {
     errno.EBUSY: Busy,
     errno.EAGAIN: Busy,
     errno.ETXTBSY: Busy,
+    errno.ENOSPC: Full,
+    errno.EDQUOT: Full,
+    errno.EROFS: ReadOnly,
 }
 
 

@@ -84,6 +84,20 @@ class Busy(HostError):
     remedy = "close what uses it and run the same command again"
 
 
+class Full(HostError):
+    """The file system has no room, for bytes or for one more file (ENOSPC, EDQUOT)."""
+
+    id = "host.full"
+    remedy = "make room, and run the same command again; where it is full: df -h; df -i"
+
+
+class ReadOnly(HostError):
+    """The file system takes no writes (EROFS)."""
+
+    id = "host.read-only"
+    remedy = "mount it writable; why it is not is seen with: findmnt -o TARGET,OPTIONS; journalctl -k -b"
+
+
 class Untrusted(HostError):
     """A captured tree holds something there that is not followed: a link out of it, a device, a file too large."""
 
