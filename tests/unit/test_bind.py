@@ -25,6 +25,7 @@ from tests.machines.builder import build, lay_out, tree_of
 from tests.machines.desktops import debian
 from tests.trees import difference, snapshot
 from vdesk.changes import executor
+from vdesk.checks.groups import groups
 from vdesk.host import Host, captured
 from vdesk.model.errors import Refused, WrongUsage
 
@@ -184,6 +185,21 @@ def test_a_bridge_with_a_driver_of_its_own_keeps_its_group(tmp_path: pathlib.Pat
     smbus = function("0000:00:1f.3", "0c0500", driver="i801_smbus", group="7")
     found = refused(host_of(tmp_path, isa, smbus), "00:1f.3")
     assert list(found) == ["group"] and "0000:00:1f.0" in found["group"] and "lpc_ich" in found["group"]
+
+
+@pytest.mark.parametrize(
+    ("driver", "viable"), [("lpc_ich", False), ("pcieport", True), ("pci-stub", True), ("vfio-pci", True), ("", True)]
+)
+def test_groups_and_bind_agree_about_a_bridge(driver: str, viable: bool, tmp_path: pathlib.Path) -> None:
+    isa = function("0000:00:1f.0", "060100", group="7", **{"driver": driver} if driver else {})
+    smbus = function("0000:00:1f.3", "0c0500", driver="i801_smbus", group="7")
+    host = host_of(tmp_path, isa, smbus)
+    (shown,) = groups(host).data["groups"]
+    assert (shown["viable"], shown["blockers"]) == (viable, [] if viable else ["0000:00:1f.0"])
+    if viable:
+        assert planned(host, "00:1f.3").changes
+    else:
+        assert list(refused(host, "00:1f.3")) == ["group"]
 
 
 def test_the_group_of_the_no_iommu_mode_is_none(tmp_path: pathlib.Path) -> None:

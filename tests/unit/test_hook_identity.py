@@ -21,7 +21,7 @@ from tests.kernel.hooked import (
     small,
     written,
 )
-from tests.kernel.pieces import place
+from tests.kernel.pieces import function, place
 from tests.machines.parts import Tree
 from tests.trees import snapshot
 
@@ -112,3 +112,14 @@ def test_a_trial_that_goes_on(phase: str, memory: Path) -> None:
 def test_on_vfio_before_stays_after(memory: Path) -> None:
     found = machine(memory, tree(card="vfio-pci"))
     assert run(found) == ["vfio-pci", "snd_hda_intel"]
+
+
+@pytest.mark.parametrize(("driver", "code"), [("lpc_ich", 1), ("pcieport", 0)])
+def test_a_bridge_that_claims_the_group(
+    driver: str, code: int, memory: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """QEMU would say no later, after everything has moved."""
+    found = machine(memory, tree(function("0000:00:1f.0", "060100", group="8", driver=driver)))
+    assert call(found, "prepare", domain(CARD, SOUND)) == code
+    said = "the bridge 0000:00:1f.0 of its group has the driver lpc_ich" in capfd.readouterr().err
+    assert said == bool(code) and written(found)[:1] == ([] if code else [f"devices/{SOUND}/d3cold_allowed 0"])

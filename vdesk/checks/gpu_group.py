@@ -86,6 +86,11 @@ def _blocked(machine: Machine, device: Device, found: Group, evidence: str, leve
     known = claims.claims(machine.host, found.blockers, machine.devices)
     reasons = {each.address: each for each in known if each.rule in KEEPS}
     because = [f"{address}: {claim.reason}" for address, claim in reasons.items()]
+    because += [
+        f"{each.address}: a bridge cannot move, and its driver {each.driver} claims the group"
+        for each in found.blockers
+        if each.is_bridge
+    ]
     names = ", ".join(str(each.address) for each in found.blockers)
     own = len(found.blockers) == 1 and found.blockers[0].address == device.address
     remedy = reasons[device.address].remedy if own and device.address in reasons else OTHER_PLACE

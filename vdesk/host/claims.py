@@ -13,6 +13,7 @@ from vdesk.model.address import Address
 
 HOST_DISPLAY, ROOT_DISK, HOST_NETWORK = "host-display", "root-disk", "host-network"
 LAST_INPUT, IN_USE = "last-input", "in-use"
+HARMLESS = ("pcieport", "pci-stub")  # drivers that leave the DMA of their group to others (driver_managed_dma)
 # `bind` stops these before and starts them on the way back (a process's comm is cut to 15 signs).
 SERVICES = ("nvidia-persiste", "nvidia-powerd")
 DESKTOPS = (
@@ -61,9 +62,10 @@ def claims(host: Host, devices: Sequence[Device], known: Sequence[Device] | None
 
 
 def blockers(host: Host, devices: Sequence[Device]) -> dict[int, tuple[Device, ...]]:
-    """Group number -> the members that keep their group with the host: display, disks, network; each judged alone.
+    """Group number -> the members that keep their group with the host: display, disks, network, each judged alone;
+    and bridges with a driver that does not leave the group's DMA to others, which cannot move (lpc_ich).
 
-    Bridges never block; no process is looked at, it costs a few files. `devices` are all functions of the machine."""
+    No process is looked at, it costs a few files. `devices` are all functions of the machine."""
     able = [device for device in devices if device.group is not None and not device.is_vfio and not device.is_bridge]
     kept = {claim.address for claim in (*_disks(host, able), *_network(host, able))}
     kept |= {claim.address for claim in _untold(host, able) if claim.rule in (ROOT_DISK, HOST_NETWORK)}
@@ -71,10 +73,17 @@ def blockers(host: Host, devices: Sequence[Device]) -> dict[int, tuple[Device, .
         if device.is_gpu and device.address in display.shown_on(host, devices, [device]):
             kept.add(device.address)
     found: dict[int, tuple[Device, ...]] = {}
-    for device in able:
-        if device.address in kept and device.group is not None:
+    endpoints = {device.group for device in devices if not device.is_bridge}
+    for device in devices:
+        keeps = device.address in kept or (device.is_bridge and device.group in endpoints and in_the_way(device))
+        if keeps and device.group is not None:
             found[device.group] = (*found.get(device.group, ()), device)
     return found
+
+
+def in_the_way(device: Device) -> bool:
+    """Whether the device keeps its group from being viable where it stays: its driver claims the group's DMA."""
+    return bool(device.driver) and not device.is_vfio and device.driver not in HARMLESS
 
 
 def held(host: Host, devices: Iterable[Device]) -> list[Claim]:

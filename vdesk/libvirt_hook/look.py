@@ -43,8 +43,12 @@ def look(machine: Machine, named: Sequence[str]) -> list[Fact]:
             taken.append(fact)
     groups = {fact["group"] for fact in taken} - {""}
     found = [fact for fact in endpoints if fact in taken or fact["group"] in groups]
+    stay = [fact for fact in every if fact["class"].startswith(BRIDGE) and fact["driver"] not in HARMLESS]
     for fact in found:
         _more(machine, fact, named)
+        for bridge in stay:
+            if fact["group"] and bridge["group"] == fact["group"] and not fact["kept"]:
+                fact["kept"] = f"the bridge {bridge['address']} of its group has the driver {bridge['driver']}"
     return sorted(found, key=lambda fact: fact["address"])
 
 

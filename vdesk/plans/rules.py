@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from vdesk.host import Host
-from vdesk.host.claims import claims
+from vdesk.host.claims import claims, in_the_way
 from vdesk.host.groups import group_ids, members
 from vdesk.host.pci import Device, find
 from vdesk.model.address import Address
@@ -17,7 +17,6 @@ from vdesk.model.errors import Problem, Refused, WrongUsage, problem
 RULES = ("host-display", "root-disk", "host-network", "last-input", "group", "in-use", "bridge", "iommu-off")
 FORCEABLE = ("host-display", "last-input", "host-network", "in-use")
 BLOCKING = ("host-display", "root-disk", "host-network")  # a member that these keep blocks its group
-HARMLESS = ("pcieport", "pci-stub")  # drivers that leave the DMA of their group to others (driver_managed_dma)
 
 
 class Refusal(NamedTuple):
@@ -120,8 +119,7 @@ def _group(known: Sequence[Device], taken: Sequence[Device], groups: frozenset[i
     found = []
     for number, devices in members(list(known)).items():
         for device in devices if number in numbers else ():
-            idle = not device.driver or device.is_vfio or device.driver in HARMLESS
-            if not idle and device.address not in addresses:
+            if in_the_way(device) and device.address not in addresses:
                 found.append(_stays(device))
     return found
 

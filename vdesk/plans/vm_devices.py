@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from vdesk.host import Host
-from vdesk.host.claims import blockers, claims
+from vdesk.host.claims import blockers, claims, in_the_way
 from vdesk.host.pci import Device, find
 from vdesk.host.pci import devices as read_devices
 from vdesk.model.address import Address, parse_address
@@ -146,4 +146,4 @@ def strangers(known: Iterable[Device], taken: Sequence[Device]) -> list[Device]:
     """Members of the groups of `taken` that a host driver holds and that are not given."""
     groups = {device.group for device in taken if device.group is not None}
     mates = [each for each in known if each.group in groups and each not in taken and not each.is_bridge]
-    return [each for each in mates if each.driver and each.driver not in rules.HARMLESS and not each.is_vfio]
+    return [each for each in mates if in_the_way(each)]

@@ -45,7 +45,8 @@ def _device(device: dict[str, Any], blockers: list[str], two_lines: bool) -> Tex
     if device["boot_vga"]:
         facts.append("boot VGA")
     if device["bridge"]:
-        facts.append("does not count")
+        kept = device["address"] in blockers
+        facts.append("cannot move" if kept else "does not count")
     return Text.assemble(
         (device["address"], "bold"),
         (f"  {device['name']} [{device['vendor']}:{device['device']}]", "bold cyan" if gpu else ""),
