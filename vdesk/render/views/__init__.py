@@ -24,6 +24,7 @@ VIEWS = {
     "create": "vdesk.render.views.vm:create",
     "list": "vdesk.render.views.vm:list_",
     "show": "vdesk.render.views.vm:show",
+    "doctor": "vdesk.render.views.doctor:doctor",
 }
 
 
