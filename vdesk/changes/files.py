@@ -60,7 +60,7 @@ class WriteFile(Change):
         return unified(self.path, self.before, self.data)
 
     def check(self, host: Host) -> None:
-        """The file still has the bytes that the plan was made from."""
+        """The file still has the bytes that the plan was made from; what appears or goes is no link."""
         if content(host, self.path) != self.before:
             raise Refused(
                 problem(
@@ -68,6 +68,16 @@ class WriteFile(Change):
                     f"{self.target} has changed since the plan was made",
                     "another program wrote it just now",
                     "run the same command again",
+                )
+            )
+        link = host.link(self.path)
+        if link is not None and (self.before is None or self.data is None):
+            raise Refused(
+                problem(
+                    "file.link",
+                    f"{self.target} is a link to {link}, where vdesk would make or remove a file of its own",
+                    "a link there is a person's work: what it leads to is not vdesk's to make or to take away",
+                    f"look at it with: ls -l {self.target}; take the link away, then run the same command again",
                 )
             )
 

@@ -7,6 +7,7 @@ from vdesk.changes.executor import Mode, consent
 from vdesk.changes.journal import Entry, Journal
 from vdesk.changes.undoing import back_views, take_all_back
 from vdesk.host import Host
+from vdesk.host.lock import locked
 from vdesk.model.errors import INTERRUPTED, HostError, Refused, WrongUsage, problem
 from vdesk.model.report import Report
 
@@ -24,6 +25,8 @@ def finish_interrupted(host: Host, mode: Mode, command: str | None) -> Report | 
     found = interrupted(host)
     if not found or mode.dry_run:
         return None
+    with locked(host, log.LOCK):
+        pass  # Busy while the vdesk is at work whose entry it is: nobody is asked about that
     names = ", ".join(f"{entry.id} ({entry.command}, {entry.time})" for entry in found)
     shown = Report(
         command,
@@ -43,6 +46,6 @@ def finish_interrupted(host: Host, mode: Mode, command: str | None) -> Report | 
         ) from None
     if not agreed:
         return Report(command, INTERRUPTED, notes=["nothing was changed"])
-    report = take_all_back(host, found, mode, command)
+    report = take_all_back(host, found, mode, command, only_open=True)
     report.notes.insert(0, f"The interrupted entry {names} was taken back first.")
     return report

@@ -107,13 +107,20 @@ def _view(host: Host, step: Step) -> ChangeView:
     return ChangeView(step.kind, step.target, f"take back: {step.summary}", diff)
 
 
-def take_all_back(host: Host, chosen: list[Entry], mode: Mode, command: str | None) -> Report:
-    """Take the entries back; exit 5 with what is left where something could not be."""
+def take_all_back(
+    host: Host, chosen: list[Entry], mode: Mode, command: str | None, *, only_open: bool = False
+) -> Report:
+    """Take the entries back; exit 5 with what is left where something could not be.
+
+    The journal is read again under the lock: another vdesk may have come to its end since they were chosen. With
+    `only_open` what it has finished stays."""
     journal = Journal(host)
     report = Report(command, data={"entries": [entry.id for entry in chosen]})
     with locked(host, log.LOCK):
-        for entry in chosen:
-            _entry_back(host, journal, entry, mode, report)
+        now = {entry.id: entry for entry in journal.entries()}
+        for entry in (now[each.id] for each in chosen if each.id in now):
+            if entry.state == log.OPEN or not only_open:
+                _entry_back(host, journal, entry, mode, report)
     if report.errors:
         report.exit_code = LEFT_OVER
         report.notes.append("What is listed as failed is still in force; vdesk undo tries it again.")
