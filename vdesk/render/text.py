@@ -71,7 +71,7 @@ def write(report: Report, output: Output) -> None:
     view: Callable[[Writer, Report, Output], None] | None = view_of(report.command)
     if view is not None and not report.errors:
         view(out, report, output)
-    if report.command != "check":
+    if report.command not in ("check", "doctor"):
         write_findings(out, report)
     write_changes(out, report, output, QUESTION_LINES if report.exit_code == INTERRUPTED else NO_WRAP)
     for note in report.notes:
