@@ -49,6 +49,20 @@ CASES = {
         ("bind 01:00.0 --dry-run", "bind 01:00.0 --only -n"),
         (*TAKEN, "article", "no-iommu", "single-gpu", "identical-gpus", "sriov"),
     ),
+    "bind-boot": Case(
+        (
+            "bind 01:00.0 --boot -n",
+            "bind 01:00.0 --boot --yes",
+            "bind --list",
+            "check 01:00.0",
+            "unbind 01:00.0 --boot --yes",
+        ),
+        ("article-booted", "debian"),
+    ),
+    "gpu": Case(
+        ("gpu list", "gpu query", "gpu select nvidia -n", "gpu select intel --restart-display -n", "gpu rom 01:00.0"),
+        ("article-booted", "debian", "laptop-muxless", "identical-gpus", "empty"),
+    ),
     "bind-refused": Case(
         (
             "bind 00:02.0 -n",

@@ -58,6 +58,7 @@ def gop_rom(vendor: int, device: int) -> bytes:
         struct.pack_into("<H", image, 0x18, 0x1C)
         pcir = struct.pack("<4sHHHHB3sHHBBH", b"PCIR", vendor, device, 0, 24, 3, b"\0\0\3", 1, 1, code, last, 0)
         image[0x1C : 0x1C + len(pcir)] = pcir
+        image[-1] = -sum(image) & 0xFF  # a legacy image adds up to zero
         images.append(bytes(image))
     return b"".join(images)
 

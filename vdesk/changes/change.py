@@ -33,6 +33,7 @@ KINDS = {
     "disk-removal": "vdesk.changes.disks:RemoveDisk",
     "boot-binding": "vdesk.initramfs.binding:BootBinding",
     "initramfs": "vdesk.initramfs.image:Initramfs",
+    "graphics-mode": "vdesk.changes.graphics_mode:GraphicsMode",
     "refresh": "vdesk.initramfs.image:Refresh",
 }
 

@@ -37,7 +37,7 @@ _PHASES = {
 def _at_boot(out: Writer, report: Report) -> None:
     """What is bound at boot, and what the boots have shown."""
     for each in report.data["devices"]:
-        out.say(each["address"], f"{each['name']} [{each['vendor']}:{each['device']}]", "bold")
+        out.say("device", f"{each['address']} {each['name']} [{each['vendor']}:{each['device']}]", "bold")
         out.say("", f"{_STATES[each['state']]} ({each['driver'] or 'no driver'})")
     tried = report.data["trial"]
     if tried:
