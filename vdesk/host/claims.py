@@ -4,12 +4,15 @@ keyboard or pointer, open nodes. One claim per rule and reason; the rules' names
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vdesk.host import display, inputs, network, storage
 from vdesk.host.host import Host
 from vdesk.host.pci import Device
 from vdesk.model.address import Address
+
+if TYPE_CHECKING:
+    from vdesk.host.holders import Holder
 
 HOST_DISPLAY, ROOT_DISK, HOST_NETWORK = "host-display", "root-disk", "host-network"
 LAST_INPUT, IN_USE = "last-input", "in-use"
@@ -101,12 +104,13 @@ def held(host: Host, devices: Iterable[Device]) -> list[Claim]:
     for holder in holding(host, devices).holders:
         if holder.command not in SERVICES:
             who = f"{holder.command} (pid {holder.pid}, user {holder.user}) has {holder.node} open"
-            found.append(Claim(IN_USE, holder.address, who, _let_go(holder.command, holder.pid), holder.evidence))
+            found.append(Claim(IN_USE, holder.address, who, _let_go(holder), holder.evidence))
     return found or _held_module(host, devices)
 
 
 def _held_module(host: Host, devices: Sequence[Device]) -> list[Claim]:
     """`in-use` of NVIDIA cards whose modules nobody seems to hold, and which are in use all the same."""
+    from vdesk.host.consoles import consoles
     from vdesk.host.holders import foreign_uses, nvidia_modules, other_nvidia
 
     cards = [device for device in devices if device.driver == "nvidia"]
@@ -114,6 +118,8 @@ def _held_module(host: Host, devices: Sequence[Device]) -> list[Claim]:
         return []
     for module in nvidia_modules(host):
         uses = foreign_uses(host, module) if module != "nvidia" else 0  # that one's services are stopped before
+        if module == "nvidia_drm" and uses:
+            uses -= len(consoles(host, [card.address for card in cards]))  # it leaves before
         if uses:
             path = f"/sys/module/{module}/refcnt"
             reason = f"the module {module} is in use ({uses}), by a text console or a program that cannot be seen"
@@ -122,14 +128,19 @@ def _held_module(host: Host, devices: Sequence[Device]) -> list[Claim]:
     return []
 
 
-def _let_go(command: str, pid: int) -> str:
+def _let_go(holder: Holder) -> str:
+    """What makes this program close the device: its service is stopped, or the program ended."""
+    command, stop = holder.command, f"kill {holder.pid}"
+    if holder.service:
+        whose = f"--user -M {holder.user}@ " if holder.own else ""
+        stop = f"systemctl {whose}stop {holder.service}"
     if command.startswith("qemu-"):
         return "shut the virtual machine down first: vdesk list"
     if command.startswith(SOUND_SERVERS):
-        return f"a sound server mostly lets go by itself when its card goes; or stop it before: kill {pid}"
+        return f"a sound server mostly lets go by itself when its card goes; or stop it before: {stop}"
     if command.startswith(DESKTOPS):
         return "log out of the desktop session that uses this card, or keep that session off the card, then try again"
-    return f"end it, or make it use another card: kill {pid}"
+    return f"{'stop its service' if holder.service else 'end it'}, or make it use another card: {stop}"
 
 
 def _untold(host: Host, taken: Iterable[Device]) -> list[Claim]:

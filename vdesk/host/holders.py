@@ -22,11 +22,17 @@ NODES = (
     ("sys/class/drm", "dev/dri", r"(card|renderD)\d+"),
     ("sys/class/sound", "dev/snd", r".*[CD]\d.*"),
     ("sys/class/block", "dev", r".*"),
+    ("sys/class/graphics", "dev", r"fb\d+"),
+    ("sys/class/i2c-dev", "dev", r"i2c-\d+"),  # the unbind waits for whoever has a monitor's bus open (i2c_del_adapter)
 )
+COMPUTE = "/dev/kfd"  # one for all of amdgpu's cards
+GONE = " (deleted)"  # an unbind takes the node away first, then waits for who has it open
+UNIT = re.compile(r"[\w@:.\\-]{1,200}\.service", re.ASCII)
 
 
 class Holder(NamedTuple):
-    """A process that has a node of a function open; `command` is its short name, `user` a name or a number."""
+    """A process that has a node of a function open; `command` is its short name, `user` a name or a number, `service`
+    the systemd unit that it is of (empty: none), `own` whether that is one of the user's own."""
 
     address: Address
     pid: int
@@ -34,6 +40,8 @@ class Holder(NamedTuple):
     user: str
     node: str
     evidence: str
+    service: str = ""
+    own: bool = False
 
 
 class Holding(NamedTuple):
@@ -72,6 +80,8 @@ def nodes(host: Host, devices: Iterable[Device]) -> dict[str, Address]:
     for device in taken.values():
         for node in _vfio(host, device) if device.is_vfio else _nvidia(host, device, whole):
             found[node] = device.address
+        if device.driver == "amdgpu" and not _others(host, "amdgpu", taken):
+            found[COMPUTE] = device.address
     return found
 
 
@@ -127,8 +137,12 @@ def _vfio(host: Host, device: Device) -> list[str]:
 
 def other_nvidia(host: Host, taken: Iterable[Address]) -> bool:
     """Whether the nvidia driver has cards besides those of `taken`: its modules then stay."""
+    return _others(host, "nvidia", taken)
+
+
+def _others(host: Host, driver: str, taken: Iterable[Address]) -> bool:
     gone = {str(address) for address in taken}
-    return any(name.count(":") == 2 and name not in gone for name in host.names("sys/bus/pci/drivers/nvidia"))
+    return any(name.count(":") == 2 and name not in gone for name in host.names(f"sys/bus/pci/drivers/{driver}"))
 
 
 def nvidia_modules(host: Host) -> tuple[str, ...]:
@@ -159,12 +173,24 @@ def _process(host: Host, pid: str, wanted: dict[str, Address]) -> list[Holder]:
     found = []
     for number in host.list(f"proc/{pid}/fd"):
         path = f"proc/{pid}/fd/{number}"
-        target = host.link(path) or ""
+        target = (host.link(path) or "").removesuffix(GONE)
         if target in wanted:
             command = host.value(f"proc/{pid}/comm", "?")
             evidence = f"/{path} -> {target}"
-            found.append(Holder(wanted[target], int(pid), command, _user(host, pid), target, evidence))
+            who, unit = _user(host, pid), _unit(host, pid)
+            found.append(Holder(wanted[target], int(pid), command, who, target, evidence, *unit))
     return found
+
+
+def _unit(host: Host, pid: str) -> tuple[str, bool]:
+    """The unit of a process by its control group (cgroups(7)), and whether the user's own systemd has it."""
+    for line in host.lines(f"proc/{pid}/cgroup"):
+        control, _, path = line.partition(":")[2].partition(":")
+        parts = path.split("/")
+        own = any(part.startswith("user@") for part in parts)
+        if control in ("", "name=systemd") and UNIT.fullmatch(parts[-1]) and not parts[-1].startswith("user@"):
+            return parts[-1], own
+    return "", False
 
 
 def _user(host: Host, pid: str) -> str:

@@ -17,6 +17,7 @@ PYTHON = "/usr/bin/python3"
 BRIDGE, DISPLAY = "0x06", "0x03"  # PCI base classes
 HARMLESS = ("", "pcieport", "pci-stub", VFIO)  # drivers that leave the DMA of their group to others
 INTERFACE = re.compile(r"[\w.@:-]{1,15}", re.ASCII)
+OTHER_NODES = re.compile(r"(fb|i2c-)\d+", re.ASCII)  # an unbind waits for who has a monitor's bus open
 GONE = " (deleted)"  # an unbind takes the node away first, then waits for who has it open
 NVME_PATH = re.compile(r"c\d+(n\d+)$", re.ASCII)
 # They let go by themselves: the hook stops these services, sound servers close a card that disappears. Names as the
@@ -70,8 +71,16 @@ def _more(machine: Machine, fact: Fact, named: Sequence[str]) -> None:
     nodes, disks, nets = _below(machine, folder) if fact["driver"] not in HARMLESS else ([], [], [])
     if fact["driver"] == "nvidia":
         nodes += _nvidia_nodes(machine, fact["address"])
+    if fact["driver"] == "amdgpu" and _alone(machine, fact):
+        nodes.append("dev/kfd")
     fact["nodes"] = " ".join(nodes)
     fact["kept"] = _kept(machine, disks, [] if fact["address"] in named else nets)
+
+
+def _alone(machine: Machine, fact: Fact) -> bool:
+    """Whether its driver has no other function."""
+    names = machine.names(f"sys/bus/pci/drivers/{fact['driver']}")
+    return [name for name in names if ADDRESS.fullmatch(name)] == [fact["address"]]
 
 
 def _below(machine: Machine, folder: str) -> tuple[list[str], list[str], list[str]]:
@@ -82,7 +91,7 @@ def _below(machine: Machine, folder: str) -> tuple[list[str], list[str], list[st
             nets += names
         told = machine.text(f"{os.path.relpath(place, machine.root or '/')}/uevent").splitlines()
         name = next((line[len("DEVNAME=") :] for line in told if line.startswith("DEVNAME=")), "")
-        if name.startswith(("dri/", "snd/")):
+        if name.startswith(("dri/", "snd/")) or OTHER_NODES.fullmatch(name):
             nodes.append(f"dev/{name}")
         elif "DEVTYPE=disk" in told:
             # A path of an NVMe disk with several has no node; nvme0c1n1 is one of nvme0n1.
