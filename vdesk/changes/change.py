@@ -31,6 +31,7 @@ KINDS = {
     "network-autostart": "vdesk.changes.domain:AutostartNetwork",
     "disk": "vdesk.changes.disks:CreateDisk",
     "disk-removal": "vdesk.changes.disks:RemoveDisk",
+    "volume": "vdesk.changes.volumes:CreateVolume",
     "boot-binding": "vdesk.initramfs.binding:BootBinding",
     "initramfs": "vdesk.initramfs.image:Initramfs",
     "graphics-mode": "vdesk.changes.graphics_mode:GraphicsMode",

@@ -70,7 +70,7 @@ class CreateDisk(Change):
         """Nothing was written to it since; after a crash in the making: it is newer than the intent, and 0600."""
         if not host.exists(record["path"]):
             return
-        _not_needed(host, record)
+        not_needed(host, record)
         found = host.stat(record["path"], follow=False)
         ours = found.kind == "file" and found.mode == MODE and found.mtime_ns >= record["since"]
         if "mtime" in record:
@@ -94,7 +94,7 @@ class CreateDisk(Change):
             return
 
 
-def _not_needed(host: Host, record: Record) -> None:
+def not_needed(host: Host, record: Record) -> None:
     """Refused while the machine that the disk was made for is defined: undo goes on past a machine that still runs."""
     if not record.get("owner"):
         return

@@ -8,13 +8,14 @@ from vdesk.changes.change import Change
 from vdesk.changes.disks import CreateDisk
 from vdesk.changes.domain import AutostartNetwork, DefineDomain
 from vdesk.changes.plan import Plan
+from vdesk.changes.volumes import CreateVolume
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import SYSTEM, Libvirt, connect
 from vdesk.model.errors import VdeskError, WrongUsage, problem
 from vdesk.plans.vm_devices import Choose
 from vdesk.plans.vm_spec import Created, decide
 from vdesk.vm import words
-from vdesk.vm.spec import Request, Spec
+from vdesk.vm.spec import WINDOWS, Request, Spec
 
 
 def create(
@@ -30,7 +31,7 @@ def create(
         network = libvirt.network(request.network)
         if network and not network[1]:
             plan.changes.append(AutostartNetwork(request.network, libvirt.uri))
-    warnings = [*warning, *made.notes]
+    warnings = [*warning, *made.notes, *_answer_warnings(host, request, made.spec)]
     plan.data = describe(made, warnings)
     plan.intro = warnings
     plan.notes = [f"Start it with: vdesk start {request.name}"] if libvirt and not libvirt.mock else []
@@ -66,7 +67,11 @@ def _changes(host: Host, request: Request, spec: Spec, xml: str, uri: str | None
     changes: list[Change] = []
     if spec.disk.create is not None:
         owner = (spec.name, uri) if uri and host.is_live else None
-        changes.append(CreateDisk(spec.disk.path[1:], spec.disk.create, spec.disk.format, owner))
+        if spec.disk.block:
+            group, name = spec.disk.path.split("/")[2:]
+            changes.append(CreateVolume(group, name, spec.disk.create, owner))
+        else:
+            changes.append(CreateDisk(spec.disk.path[1:], spec.disk.create, spec.disk.format, owner))
     changes += _answer_disc(host, request, spec)
     changes.append(DefineDomain(spec.name, spec.uuid, xml, uri))
     return changes
@@ -78,6 +83,15 @@ def _answer_disc(host: Host, request: Request, spec: Spec) -> Sequence[Change]:
     from vdesk.plans.vm_answer import answer_disc
 
     return (answer_disc(host, request.unattended, spec.answer_disc),)
+
+
+def _answer_warnings(host: Host, request: Request, spec: Spec) -> list[str]:
+    if request.unattended is None:
+        return []
+    from vdesk.plans.vm_answer import warnings
+
+    wiped = spec.disk.path if spec.disk.create is None else None
+    return warnings(host, request.unattended, virtio=spec.disk.bus == "scsi" and spec.os in WINDOWS, wiped=wiped)
 
 
 def describe(made: Created, warnings: list[str]) -> dict[str, object]:

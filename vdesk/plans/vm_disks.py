@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from vdesk.changes.disks import check_space, disk_exists
+from vdesk.changes.disks import check_space, disk_exists, shown
+from vdesk.changes.volumes import free, identity, volume_exists
 from vdesk.host import Host, media
 from vdesk.host.storage import node, uses
 from vdesk.model.errors import HostError, Refused, WrongUsage, problem
@@ -14,6 +15,10 @@ from vdesk.vm.words import parse_size
 
 IMAGES = "/var/lib/libvirt/images"
 SUFFIX = {"raw": "img", "qcow2": "qcow2"}
+VOLUME = re.compile(r"([A-Za-z0-9+_.][A-Za-z0-9+_.-]{0,126})/([A-Za-z0-9+_.][A-Za-z0-9+_.-]{0,126}):([0-9][^/:]*)")
+RESERVED = re.compile(
+    r"\.\.?|snapshot.*|pvmove.*|.*_(cdata|cmeta|corig|mlog|mimage|pmspare|rimage|rmeta|tdata|tmeta|vorigin).*"
+)
 PARTITION = re.compile(r"(/dev/[a-z0-9]+[0-9])p[0-9]+|(/dev/[a-z]+)[0-9]+")
 
 
@@ -22,6 +27,9 @@ def disk_of(host: Host, request: Request, bus: str) -> Disk:
     text = request.disk
     if text is None or text[:1].isdigit():
         return _new(host, request, bus, DEFAULT_DISK if text is None else parse_size(text, "--disk"))
+    asked = VOLUME.fullmatch(text)
+    if asked and not host.exists(media.absolute(host, text, "--disk")[1:]):
+        return _volume(host, request, bus, asked)
     path = media.absolute(host, text, "--disk")
     if path.startswith("/dev/"):
         return _block(host, request, bus, path)
@@ -41,6 +49,28 @@ def _new(host: Host, request: Request, bus: str, size: int) -> Disk:
         raise disk_exists(path)
     check_space(host, path[1:], size, format)
     return Disk(path, False, format, bus, create=size)
+
+
+def _volume(host: Host, request: Request, bus: str, asked: re.Match[str]) -> Disk:
+    """`VG/LV:64G`: a new logical volume; names as lvm(8) takes them."""
+    group, name, size = asked[1], asked[2], parse_size(asked[3], "--disk")
+    if request.disk_format not in (None, "raw"):
+        raise _wrong_format(f"/dev/{group}/{name}", "raw", request.disk_format)
+    if any(RESERVED.fullmatch(each) for each in (group, name)):
+        what, why = f"--disk: {group}/{name} is no name for a volume", "LVM keeps such names for itself"
+        raise WrongUsage(problem("usage.volume", what, why, "choose another name"))
+    if host.exists(f"dev/{group}/{name}") or (host.is_live and identity(host, group, name)):
+        raise volume_exists(group, name)
+    try:
+        left = free(host, group)
+    except HostError as error:
+        what = f"--disk: there is no volume group {group}"
+        raise WrongUsage(problem("usage.volume", what, error.cause, "list them with: sudo vgs")) from error
+    if left is not None and size > left:
+        what = f"the volume group {group} has no room for a volume of {shown(size)}: {shown(left)} are free"
+        why, remedy = "a volume takes all of its size at once", "choose a smaller size, or another group: sudo vgs"
+        raise Refused(problem("vm.space", what, why, remedy))
+    return Disk(f"/dev/{group}/{name}", True, "raw", bus, create=size)
 
 
 def _block(host: Host, request: Request, bus: str, path: str) -> Disk:

@@ -42,7 +42,7 @@ def _metadata(root: Element, spec: Spec) -> None:
     mark = SubElement(metadata, "vdesk:domain", {"xmlns:vdesk": MARK, "os": spec.os})
     if spec.gpu:
         SubElement(mark, "vdesk:gpu", address=str(spec.gpu))
-    if spec.disk.create is not None:
+    if spec.disk.create is not None and not spec.disk.block:  # a volume's content is never removed by vdesk
         SubElement(mark, "vdesk:disk", path=spec.disk.path)
     if spec.answer_disc:
         SubElement(mark, "vdesk:disk", path=spec.answer_disc)
