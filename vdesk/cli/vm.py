@@ -147,14 +147,21 @@ def list_(ctx: click.Context, connect: str | None) -> Report:
 
 @command("show")
 @click.argument("name")
+@click.option("--cpus", is_flag=True, help="Show which vCPU is on which core too.")
 @CONNECT
 @click.pass_context
-def show(ctx: click.Context, name: str, connect: str | None) -> Report:
+def show(ctx: click.Context, name: str, cpus: bool, connect: str | None) -> Report:
     """One virtual machine, in words."""
     from vdesk.plans import vm_life as life
 
     host = settings_of(ctx).host()
-    return Report("show", data=life.show(host, life.open_libvirt(host, connect), name))
+    libvirt = life.open_libvirt(host, connect)
+    report = Report("show", data=life.show(host, libvirt, name))
+    if cpus:
+        from vdesk.plans.vm_cpus import cpu_map
+
+        report.data["cpu_map"] = cpu_map(host, life.find_vm(libvirt, name).xml)
+    return report
 
 
 @command("start")

@@ -54,6 +54,10 @@ def show(out: Writer, report: Report, output: Output) -> None:
             out.say(label, value)
     for device in data["devices"]:
         out.say("device", f"{device['address']} {device['name']}, driver {device['driver'] or 'none'}")
+    if "cpu_map" in data:
+        from vdesk.render.views.vm_cpus import cpus
+
+        cpus(out, data["cpu_map"])
 
 
 def _pins(pinning: dict[str, str]) -> str:
