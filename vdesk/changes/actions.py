@@ -50,7 +50,11 @@ def act(actions: Actions, host: Host, mode: Mode) -> Report:
     if mode.dry_run or not views:
         report.notes += actions.notes if not views else []
         return report
-    if actions.ask and not consent(Report(actions.command, changes=views, notes=actions.intro), host, mode):
+    if not actions.ask:
+        from vdesk.host.trust import refuse_unsafe
+
+        refuse_unsafe(host)
+    elif not consent(Report(actions.command, changes=views, notes=actions.intro), host, mode):
         return Report(actions.command, INTERRUPTED, changes=views, notes=["nothing was changed"])
     done: list[tuple[Action, ChangeView]] = []
     try:

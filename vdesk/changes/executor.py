@@ -80,7 +80,10 @@ def run(plan: Plan, host: Host, mode: Mode) -> Report:
 
 
 def consent(shown: Report, host: Host, mode: Mode) -> bool:
-    """Whether to go on: `--yes`, or a yes on the terminal. WrongUsage without a terminal, NeedsRoot without root."""
+    """Whether to go on: `--yes`, or a yes on the terminal. WrongUsage without a terminal, NeedsRoot without root,
+    Refused where root would run or believe what others can write."""
+    from vdesk.host.trust import refuse_unsafe
+
     if not mode.yes and mode.ask is None:
         raise WrongUsage(
             problem(
@@ -96,6 +99,7 @@ def consent(shown: Report, host: Host, mode: Mode) -> bool:
                 "root.needed", "this command needs root", "it changes the machine", "run the same command with sudo"
             )
         )
+    refuse_unsafe(host)
     if mode.yes or mode.ask is None:
         if mode.show:
             mode.show(shown)

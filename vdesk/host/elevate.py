@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 
 
 def is_root() -> bool:
@@ -11,18 +12,38 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
+# What sudo, a program that asks for the password, and a terminal need. The rest does not reach root, whatever sudoers
+# says: nothing of PYTHON*, LD_*, PATH, IFS, nor what another library or shell listens to.
+PASSED = (
+    *("HOME", "USER", "LOGNAME", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "LANG", "LANGUAGE", "TZ"),
+    *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "SUDO_ASKPASS"),
+)
+
+
+def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of an environment that root may see, with the system's own PATH."""
+    from vdesk.host.runner import SYSTEM_PATH
+
+    kept = {name: text for name, text in environment.items() if name in PASSED or name.startswith("LC_")}
+    return {**kept, "PATH": ":".join(SYSTEM_PATH)}
+
+
 def run_with_sudo(argv: list[str]) -> None:
     """Replace this process by `sudo vdesk ARGV`; returns only where there is no sudo.
 
-    The very program that runs now is run again, by its absolute path; -P keeps the current folder out of root's
-    imports."""
+    The very program that runs now is run again, by its absolute path, in an environment without what could change its
+    code; -P keeps the current folder out of root's imports."""
+    from shutil import which
+
     script = os.path.abspath(sys.argv[0])
     own = os.path.basename(script) == "vdesk" and os.access(script, os.X_OK)
     again = [script] if own else [sys.executable, "-P", "-m", "vdesk"]
     sys.stdout.flush()
     sys.stderr.flush()
+    sudo = which("sudo")
     try:
-        os.execvp("sudo", ["sudo", "--", *again, *argv])
+        if sudo:
+            os.execve(sudo, ["sudo", "--", *again, *argv], scrubbed(os.environ))
     except OSError:
         return
 

@@ -1,0 +1,185 @@
+"""What root believes and runs: nothing that another user can write, or that a link leads away to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import vdesk
+from tests.faults.apart import apart, over
+from tests.faults.played import Played, in_child
+from vdesk.host import this_machine
+from vdesk.host.elevate import run_with_sudo, scrubbed
+from vdesk.host.runner import SYSTEM_PATH, LocalRunner
+from vdesk.host.trust import foreign, kept
+
+ME = frozenset({os.geteuid(), 0})
+STATE = "var/lib/vdesk"
+
+
+# --- who can write a path
+
+
+def group_of_others(path: Path) -> None:
+    """Group-writable, by a group that is not this user's own."""
+    if os.geteuid() == 0:
+        os.chown(path, -1, 4242)
+    path.chmod(0o775)
+
+
+LOOSE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "the file": (lambda top: (top / "a/b/c").chmod(0o666), "a/b/c"),
+    "its folder": (lambda top: (top / "a/b").chmod(0o777), "a/b"),
+    "a folder above": (lambda top: (top / "a").chmod(0o777), "a"),
+    "nothing": (lambda top: None, ""),
+    "a folder as /tmp is": (lambda top: (top / "a").chmod(0o1777), ""),
+}
+
+
+@pytest.mark.parametrize("name", LOOSE)
+def test_up_to_the_root(name: str, tmp_path: Path) -> None:
+    how, expected = LOOSE[name]
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/c").write_text("")
+    how(tmp_path)
+    for path in ("a/b/c", "a/b/missing"):
+        found = [where for where, _ in foreign([str(tmp_path / path)], ME) if where.startswith(f"{tmp_path}/")]
+        wanted = str(tmp_path / expected)
+        assert found == ([wanted] if expected and f"{tmp_path}/{path}".startswith(wanted) else [])
+
+
+def test_by_way_of_a_link(tmp_path: Path) -> None:
+    """It counts where the link leads."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to("open")
+    assert [why for _, why in foreign([str(tmp_path / "link")], ME)] == ["can be written by everybody"]
+
+
+def test_another_owner(tmp_path: Path) -> None:
+    found = dict(foreign([str(tmp_path)], frozenset({os.geteuid() + 1})))
+    assert found[str(tmp_path)] == f"belongs to user {os.geteuid()}"
+
+
+# --- vdesk's own folders
+
+
+WRONG: dict[str, Callable[[Path], object]] = {
+    "a journal that everybody can write": lambda top: (top / "vdesk/journal").chmod(0o777),
+    "a folder that its group can write": lambda top: (top / "vdesk").chmod(0o775),
+    "an entry that everybody can write": lambda top: (top / "vdesk/journal/000001.jsonl").chmod(0o666),
+    "an entry that is a link": lambda top: (top / "vdesk/journal/000002.jsonl").symlink_to("000001.jsonl"),
+    "a journal that is a link": lambda top: _moved(top / "vdesk/journal", top / "elsewhere"),
+    "a folder that is a link": lambda top: _moved(top / "vdesk", top / "elsewhere"),
+}
+
+
+def _moved(path: Path, target: Path) -> None:
+    path.rename(target)
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("name", [*WRONG, "nothing"])
+def test_the_state_is_root_s_alone(name: str, played: Played) -> None:
+    """On this machine itself, whose /var/lib is another folder as long as the test looks."""
+    assert played.vdesk("iommu", "enable", "--yes").code == 0
+    top = played.root / "var/lib"
+    if name in WRONG:
+        WRONG[name](top)
+
+    def look() -> list[tuple[str, str]]:
+        over(top, "/var/lib")
+        return list(kept(this_machine()))
+
+    assert bool(apart(look)) is (name != "nothing")
+
+
+def test_nothing_is_written_for_others(played: Played) -> None:
+    """Also where the umask would let everybody write."""
+
+    def loose() -> int:
+        os.umask(0)
+        codes = [played.vdesk(*line.split(), "--yes").code for line in ("iommu enable", "bind 01:00.0", "hook install")]
+        return max(codes)
+
+    assert in_child(loose) == 0
+    own = [played.root / STATE, *(played.root / STATE).rglob("*"), played.root / "etc/libvirt/hooks/qemu.d"]
+    assert len(own) >= 6
+    assert [str(each) for each in own if each.lstat().st_mode & 0o022] == []
+    assert (played.root / STATE / "journal").lstat().st_mode & 0o777 == 0o700
+    assert {each.lstat().st_mode & 0o777 for each in (played.root / STATE / "journal").iterdir()} == {0o600}
+
+
+# --- code
+
+
+def test_root_does_not_run_what_others_can_write(played: Played, memory: Path) -> None:
+    """The same command with the same journal: refused with a package that everybody can write, and nothing changed."""
+    assert played.vdesk("iommu", "enable", "--yes").code == 0
+    before = played.tree()
+    copy = memory / "code/vdesk"
+    shutil.copytree(Path(vdesk.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "plans").chmod(0o777)
+    words = [sys.executable, "-m", "vdesk"]
+
+    def run(*line: str) -> subprocess.CompletedProcess[str]:
+        for name in ("etc", "boot", "var/lib"):
+            over(played.root / name, f"/{name}")
+        environment = {**os.environ, "PYTHONPATH": str(copy.parent)}
+        return subprocess.run([*words, *line], cwd="/", env=environment, capture_output=True, text=True, check=False)
+
+    ended = apart(lambda: run("undo", "--yes", "--json"))
+    assert ended.returncode == 3, ended
+    assert [each["id"] for each in json.loads(ended.stdout)["errors"]] == ["root.foreign-code"]
+    assert played.tree() == before
+    assert apart(lambda: run("history")).returncode == 0, "looking is not refused"
+    assert apart(lambda: run("undo", "--dry-run")).returncode == 0
+
+
+# --- the environment
+
+
+def test_the_environment_across_sudo(tmp_path: Path) -> None:
+    """What sudo is given, whatever sudoers lets through after it."""
+    (tmp_path / "sudo").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\nenv > {tmp_path}/seen\n')
+    (tmp_path / "sudo").chmod(0o755)
+    loud = ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "IFS", "BASH_ENV", "ENV")
+
+    def elevate() -> None:
+        os.environ.update({name: "/tmp/evil" for name in (*loud, "GRUB_DEFAULT", "VDESK_X")})
+        os.environ["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+        run_with_sudo(["bind", "01:00.0"])
+
+    assert in_child(elevate) == 0
+    seen = dict(line.split("=", 1) for line in (tmp_path / "seen").read_text().splitlines() if "=" in line)
+    assert not {*loud, "GRUB_DEFAULT", "VDESK_X"} & set(seen)
+    assert seen["PATH"] == ":".join(SYSTEM_PATH)
+    words = (tmp_path / "words").read_text().split()
+    assert words[0] == "--" and words[1].startswith("/") and words[-2:] == ["bind", "01:00.0"]
+
+
+def test_what_stays_in_the_environment() -> None:
+    given = {"TERM": "xterm", "LC_ALL": "C", "HOME": "/home/x", "SUDO_ASKPASS": "/usr/bin/ask", "LD_AUDIT": "x"}
+    assert scrubbed(given) == {name: text for name, text in given.items() if name != "LD_AUDIT"} | {
+        "PATH": ":".join(SYSTEM_PATH)
+    }
+
+
+def test_programs_of_programs(memory: Path) -> None:
+    """Root's programs find theirs in no folder that another user can write, nor does vdesk."""
+    (memory / "open").mkdir()
+    (memory / "open/show").write_text("#!/bin/sh\necho $PATH\n")
+    (memory / "open/show").chmod(0o755)
+    shutil.copytree(memory / "open", memory / "safe")
+    (memory / "open").chmod(0o777)
+    path = [str(memory / "open"), str(memory / "safe"), "/usr/bin", "/bin"]
+    ended = LocalRunner(path).run(["show"], timeout=10, changes=False, on_line=None)
+    assert (str(memory / "open") in ended.stdout) is (os.geteuid() != 0)
+    assert str(memory / "safe") in ended.stdout

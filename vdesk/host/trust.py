@@ -1,0 +1,104 @@
+"""What root may trust: code, programs and folders that nobody but root can write, nor anything above them.
+
+Under sudo the person who typed the command counts as root does: what they may do as root, they may do anyway."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+
+from vdesk.host.host import Host
+from vdesk.model.errors import Refused, problem
+from vdesk.model.number import is_number
+
+PRIVATE = ("var/lib/vdesk", "var/lib/vdesk/journal", "etc/vdesk")
+"""Folders of vdesk's own: what lies in them is done as root, by the next command or at the next boot."""
+
+
+def refuse_unsafe(host: Host) -> None:
+    """Refused where root would run code, or believe a record, that another user can write. Reads as good as nothing
+    where this process is not root, or works on a captured machine."""
+    if not host.tree.own or os.geteuid() != 0:
+        return
+    owners = _owners()
+    for path, why in foreign(code(), owners):
+        raise Refused(
+            problem(
+                "root.foreign-code",
+                f"vdesk does not change this machine as root: {path} {why}",
+                "whoever can write what root runs is root with the next command",
+                "install vdesk for the whole machine (apt, or as root: pipx install --global vdesk), or: "
+                f"sudo chown root: {path}; sudo chmod go-w {path}",
+            )
+        )
+    for path, why in kept(host):
+        raise Refused(
+            problem(
+                "root.foreign-state",
+                f"vdesk does not believe what is in its own folder: {path} {why}",
+                "it holds what vdesk does as root; nobody but root may write there, and nothing in it is a link",
+                f"look at who made it so, with: ls -ld {path}; then: sudo chown root: {path}; sudo chmod go-w {path}",
+            )
+        )
+
+
+def _owners() -> frozenset[int]:
+    person = os.environ.get("SUDO_UID", "")
+    return frozenset({0, int(person)}) if is_number(person) else frozenset({0})
+
+
+def code() -> Iterator[str]:
+    """Every file that has been imported, and every folder that something can still be imported from."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    yield from (folder for folder, _, _ in os.walk(package) if not folder.endswith("__pycache__"))
+    yield sys.executable
+    yield from (os.path.abspath(each) for each in sys.path)
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str):
+            yield file
+
+
+def foreign(paths: Iterable[str], owners: frozenset[int] = frozenset({0})) -> Iterator[tuple[str, str]]:
+    """(path, why) of what another than the owners can write, of the paths and of all folders above them."""
+    seen: set[str] = set()
+    for path in paths:
+        here = os.path.realpath(path)
+        while here not in seen:
+            seen.add(here)
+            why = _why(here, owners)
+            if why:
+                yield here, why
+            here = os.path.dirname(here)
+
+
+def _why(path: str, owners: frozenset[int]) -> str:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return ""  # not there: whoever can make it can write the folder above
+    if found.st_uid not in owners:
+        return f"belongs to user {found.st_uid}"
+    kept = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX  # only their owners can replace what is in it
+    if found.st_mode & 0o002 and not kept:
+        return "can be written by everybody"
+    if found.st_mode & 0o020 and found.st_gid not in owners and not kept:
+        return f"can be written by the group {found.st_gid}"
+    return ""
+
+
+def kept(host: Host) -> Iterator[tuple[str, str]]:
+    """(path, why) of what is a link, or another's, or can be written by others, in the folders of vdesk's own."""
+    for folder in PRIVATE:
+        place = host.tree.real(folder)
+        if not os.path.lexists(place):
+            continue
+        inside = [f"{place}/{name}" for name in host.names(folder)] if not os.path.islink(place) else []
+        for path in (place, *inside):
+            found = os.lstat(path)
+            if stat.S_ISLNK(found.st_mode):
+                yield path, f"is a link to {os.readlink(path)}"
+            elif found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                yield path, "belongs to another user, or can be written by one"
