@@ -19,6 +19,7 @@ COMMANDS = {
     "unbind": ("vdesk.cli.bind:unbind", "give devices back to their drivers"),
     "gpu": ("vdesk.cli.gpu:gpu", "the graphics cards, the mode of the next boot, a card's ROM"),
     "create": ("vdesk.cli.vm:create", "define a virtual machine with the card in it"),
+    "answer-file": ("vdesk.cli.answer_file:answer_file", "write the answers for an unattended installation of Windows"),
     "list": ("vdesk.cli.vm:list_", "the virtual machines"),
     "show": ("vdesk.cli.vm:show", "one virtual machine, in words"),
     "start": ("vdesk.cli.vm:start", "start a virtual machine"),

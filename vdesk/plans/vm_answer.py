@@ -14,7 +14,8 @@ from vdesk.vm.answer_disc import answer_disc as make_disc
 LIMIT = 4 << 20
 MODE = 0o600
 """It may hold a password."""
-UNATTEND = "{urn:schemas-microsoft-com:unattend}unattend"
+NAMESPACE = "{urn:schemas-microsoft-com:unattend}"
+UNATTEND = f"{NAMESPACE}unattend"
 
 
 class WriteDisc(WriteFile):
@@ -35,6 +36,50 @@ def answer_disc(host: Host, given: str, path: str) -> Change:
     return WriteDisc(path[1:], None, make_disc(data), f"make the disc {path} with the answers of {found.path}", MODE)
 
 
+def warnings(host: Host, given: str, *, virtio: bool, wiped: str | None) -> list[str]:
+    """What Setup will do with the file that a person should know before: sentences, none for a good one. `virtio`: the
+    machine's disk needs the drivers; `wiped`: a disk that was there before."""
+    found = media.find(host, given, "--unattended")
+    data = media.text_of(found, "--unattended", LIMIT)
+    _check(found.path, data)
+    root = ElementTree.fromstring(data)
+    checks = (_keys, _disks, _drivers) if virtio else (_keys, _disks)
+    said = [sentence for check in checks for sentence in check(root)]
+    if wiped and "true" in _texts(root, "WillWipeDisk"):
+        said.append(f"WARNING: Windows Setup wipes {wiped} without asking: the answer file says WillWipeDisk.")
+    return [sentence.replace("FILE", found.path) for sentence in said]
+
+
+def _texts(root: ElementTree.Element, name: str) -> list[str]:
+    return [(each.text or "").strip() for each in root.iter(f"{NAMESPACE}{name}")]
+
+
+def _keys(root: ElementTree.Element) -> list[str]:
+    """A product key anywhere: UserData's, or the one that specialize leaves installed."""
+    plain = [(each.text or "").strip() for each in root.iter(f"{NAMESPACE}ProductKey")]
+    inner = [(each.text or "").strip() for each in root.iterfind(f".//{NAMESPACE}ProductKey/{NAMESPACE}Key")]
+    if any(key.strip("0-") for key in (*plain, *inner)):
+        return ["FILE holds a product key: Windows is installed with it, and it stays in the guest."]
+    return []
+
+
+def _disks(root: ElementTree.Element) -> list[str]:
+    others = sorted({number for number in _texts(root, "DiskID") if number != "0"})
+    if others:
+        return [f"FILE installs to disk {', '.join(others)}, and the machine has one disk, number 0: Setup will stop."]
+    return []
+
+
+def _drivers(root: ElementTree.Element) -> list[str]:
+    told = " ".join((each.text or "").lower() for each in root.iter(f"{NAMESPACE}Path"))
+    if "vioscsi" not in told:
+        return [
+            "FILE names no vioscsi driver (DriverPaths or drvload), so Setup does not see the disk of the machine. "
+            "Make one that does with: vdesk answer-file"
+        ]
+    return []
+
+
 def _check(path: str, data: bytes) -> None:
     cause = ""
     try:
@@ -49,6 +94,6 @@ def _check(path: str, data: bytes) -> None:
                 "usage.unattended",
                 f"--unattended: {path} is no answer file for Windows Setup",
                 cause + "; Setup ignores such a file without a word",
-                "check it, or make one with Windows System Image Manager",
+                "check it, or make one with: vdesk answer-file",
             )
         )
