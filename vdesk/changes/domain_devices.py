@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
+from vdesk.changes.drivers import identity
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Domain, Libvirt, connect
 from vdesk.model.address import Address, parse_address
 from vdesk.model.errors import HostError
+
+MARK = "urn:vdesk:domain:1"
 
 
 def fragment_of(xml: str, address: Address) -> str | None:
@@ -41,11 +44,14 @@ class AttachDevice(Change):
     def record(self, host: Host) -> Record:
         """The machine, the function and the fragment."""
         machine = {"name": self.domain.name, "uuid": self.domain.uuid, "uri": self.uri}
-        return {**machine, "address": str(self.address), "xml": self.xml}
+        known = identity_in(self.domain.xml, self.address)
+        return {**machine, "address": str(self.address), "xml": self.xml, "identity_was": known}
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Do it."""
-        _give(connect(host, self.uri), self.domain.name, self.xml, self.given)
+        connection = connect(host, self.uri)
+        _give(connection, self.domain.name, self.xml, self.given)
+        _mark(connection, self.domain.name, self.address, identity(host, str(self.address)) if self.given else "")
         return DONE
 
     def verify(self, host: Host) -> None:
@@ -68,6 +74,7 @@ class AttachDevice(Change):
         found = connection.find(record["name"])
         if found and (fragment_of(found.xml, parse_address(record["address"])) is not None) is cls.given:
             _give(connection, record["name"], record["xml"], not cls.given)
+            _mark(connection, record["name"], parse_address(record["address"]), record.get("identity_was", ""))
 
 
 class DetachDevice(AttachDevice):
@@ -79,3 +86,39 @@ class DetachDevice(AttachDevice):
 
 def _give(connection: Libvirt, name: str, xml: str, given: bool) -> None:
     (connection.attach if given else connection.detach)(name, xml)
+
+
+def identity_in(xml: str, address: Address) -> str:
+    """Which device vdesk's mark means at an address, empty when it does not say."""
+    from xml.etree import ElementTree
+
+    for each in ElementTree.fromstring(xml).findall(f"metadata/{{{MARK}}}domain/{{{MARK}}}device"):
+        if each.get("address") == str(address):
+            return each.get("identity", "")
+    return ""
+
+
+def mark_with(xml: str, address: Address, known: str) -> str | None:
+    """vdesk's own metadata element with this device meant at the address (empty: none); None without a mark. libvirt
+    puts the namespace in (virXMLInjectNamespace)."""
+    from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
+
+    mark = fromstring(xml).find(f"metadata/{{{MARK}}}domain")
+    if mark is None:
+        return None
+    plain = Element("domain", dict(mark.attrib))
+    for each in mark:
+        tag = each.tag.partition("}")[2]
+        if tag != "device" or each.get("address") != str(address):
+            plain.append(Element(tag, dict(each.attrib)))
+    if known:
+        SubElement(plain, "device", address=str(address), identity=known)
+    return tostring(plain, encoding="unicode")
+
+
+def _mark(connection: Libvirt, name: str, address: Address, known: str) -> None:
+    """The hook refuses another device at the address: what it is told has to be what was given."""
+    found = connection.find(name)
+    mark = mark_with(found.xml, address, known) if found and identity_in(found.xml, address) != known else None
+    if mark is not None:
+        connection.forget_install(name, mark, MARK)

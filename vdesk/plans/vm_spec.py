@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from vdesk.changes.drivers import identity as device_identity
 from vdesk.host import Host, media
 from vdesk.host.libvirt_conn import Libvirt
 from vdesk.host.virtio_iso import SOURCE, find_virtio_iso
@@ -75,7 +76,7 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
         shared_memory=shared,
         evdev=defaults.evdev(request, facts),
         gpu=places.gpu,
-        functions=places.functions,
+        functions=tuple(replace(each, identity=device_identity(host, str(each.address))) for each in places.functions),
         ports=layout.ports(places.functions) if request.machine == "q35" else 0,
     )
     _warn(spec, gives, say)

@@ -42,6 +42,9 @@ def _metadata(root: Element, spec: Spec) -> None:
     mark = SubElement(metadata, "vdesk:domain", {"xmlns:vdesk": MARK, "os": spec.os})
     if spec.gpu:
         SubElement(mark, "vdesk:gpu", address=str(spec.gpu))
+    for each in spec.functions:
+        if each.identity:
+            SubElement(mark, "vdesk:device", address=str(each.address), identity=each.identity)
     if spec.disk.create is not None and not spec.disk.block:  # a volume's content is never removed by vdesk
         SubElement(mark, "vdesk:disk", path=spec.disk.path)
     if spec.answer_disc:

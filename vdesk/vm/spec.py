@@ -76,13 +76,15 @@ class Disk:
 
 @dataclass(frozen=True)
 class Function:
-    """A PCI function of the host and its place in the guest: `port` the root port, or the slot on i440fx."""
+    """A PCI function of the host and its place in the guest: `port` the root port, or the slot on i440fx. `identity`
+    says which device is meant (`vendor:device subvendor:subdevice`), should the address be another's one day."""
 
     address: Address
     port: int
     function: int = 0
     multifunction: bool = False
     rom: str | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True)
