@@ -15,6 +15,7 @@ NAVI1 = ("7310", "7312", "731a", "731b", "731f", "7340", "7341", "7347", "734f",
 NAVI48 = ("7550", "7551")
 NO_FLR = ("1487", "148c", "149c", "7901")  # AMD's controllers that the kernel does not reset by function (quirks.c)
 OPEN = "Open Kernel Module"
+AMD = ("amdgpu", "radeon")
 XHCI = ("xhci_hcd", "xhci_pci")
 USB = re.compile(r"usb\d+")
 
@@ -36,9 +37,16 @@ def notes(host: Host, device: Device) -> list[str]:
     return [f"{device.address}: {each}" for each in found if each]
 
 
+def returning(device: Device, driver: str | None) -> list[str]:
+    """Sentences about one function that is to go back to this driver."""
+    if driver not in AMD or not device.is_gpu:
+        return []
+    return [f"{device.address}: {_amd(device._replace(driver=driver))}; to be safe, reboot instead"]
+
+
 def _amd(device: Device) -> str:
     """The way back to amdgpu or radeon; for a card that vfio-pci or nobody has, nothing comes back to them."""
-    if device.driver not in ("amdgpu", "radeon") or not device.is_gpu:
+    if device.driver not in AMD or not device.is_gpu:
         return ""
     if device.device in NAVI48:
         return "on kernel 7.2 giving this card back was seen to crash the host; bind it at boot and leave it there"

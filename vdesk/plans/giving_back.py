@@ -17,6 +17,7 @@ from vdesk.host.pci import Device, devices
 from vdesk.model.address import Address
 from vdesk.model.errors import Refused, problem
 from vdesk.plans import pictures
+from vdesk.plans.device_notes import returning
 from vdesk.plans.rules import named_devices
 
 
@@ -112,6 +113,7 @@ def _back(plan: Plan, taken: _Taken, entry: Entry) -> None:
     loaded = [step for step in entry.steps if step.kind == "modules" and step.in_force]
     after = next((step.record["drivers"].get(address) for step in loaded if address in step.record["drivers"]), None)
     plan.data.setdefault("devices", []).append(_shown(taken.device, after or was))
+    plan.intro += returning(taken.device, after or was)
 
 
 def _reversed(step: Step, addresses: set[str], whole: bool) -> list[Change]:
