@@ -222,3 +222,15 @@ def test_what_could_not_be_read_is_unknown(fresh: Machines) -> None:
     ran = on(root, "check", "--json")
     levels = {each["id"]: each["level"] for each in ran.envelope["findings"]}
     assert (ran.code, levels["kernel.iommu"], levels["cpu.virtualization"]) == (3, "unknown", "unknown")
+
+
+@pytest.mark.parametrize(
+    "line", ["groups", "bind 01:00.0 -n", "unbind 01:00.0 -n", f"create hoth --iso {ISO} -n", "gpu list"]
+)
+def test_groups_that_could_not_be_read(line: str, fresh: Machines) -> None:
+    """What rests on the groups is refused: which devices go together is not known."""
+    root = fresh("debian")
+    (root / "run/vdesk/machine.json").write_text('{"unreadable": ["sys/kernel/iommu_groups"]}')
+    ran = on(root, *line.split(), "--json")
+    assert (ran.code, ran.envelope["status"], ran.errors) == (3, "refused", ["host.groups-unreadable"])
+    assert "/sys/kernel/iommu_groups" in ran.envelope["errors"][0]["what"]

@@ -75,6 +75,7 @@ def test_others_are_refused_with_their_own_command(
         iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
     assert caught.value.problems[0].id == "boot.loader-not-supported"
     assert remedy in caught.value.problems[0].remedy
+    assert "is kept by" in caught.value.problems[0].what and found.evidence in caught.value.problems[0].cause
     assert not difference(before, snapshot(tmp_path))
 
 
@@ -90,6 +91,10 @@ def test_two_loaders_are_in_doubt(tmp_path: pathlib.Path, path: str) -> None:
 def test_no_loader_at_all(tmp_path: pathlib.Path) -> None:
     found = loader(captured(str(tmp_path)))
     assert (found.name, found.supported) == ("unknown", False)
+    with pytest.raises(Refused) as caught:
+        iommu.enable(captured(str(tmp_path)), igfx_off=False, pt=False)
+    assert "no boot loader was recognised" in caught.value.problems[0].what
+    assert caught.value.problems[0].cause.startswith("no boot loader's files were found; ")
 
 
 def test_hostile_variable(tmp_path: pathlib.Path) -> None:

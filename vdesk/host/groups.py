@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vdesk.host.host import Host
-from vdesk.host.pci import GROUPS, Device
+from vdesk.host.pci import GROUPS, Device, groups_unknown
+from vdesk.model.errors import Denied
 from vdesk.model.number import is_number
 
 
@@ -26,7 +27,11 @@ class Group(NamedTuple):
 def group_ids(host: Host) -> list[int]:
     """The numbers of the groups; groups of vfio's no-IOMMU mode do not count, they isolate nothing."""
     found = []
-    for name in host.list(GROUPS):
+    try:
+        names = host.list(GROUPS)
+    except Denied as error:
+        raise groups_unknown(error) from error
+    for name in names:
         if is_number(name) and host.value(f"{GROUPS}/{name}/name") != "vfio-noiommu":
             found.append(int(name))
     return sorted(found)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from vdesk.host.host import Host
 from vdesk.host.names import Names, modules_for
 from vdesk.model.address import Address, find_address
-from vdesk.model.errors import HostError, WrongUsage, problem
+from vdesk.model.errors import Denied, GroupsUnknown, HostError, WrongUsage, problem
 from vdesk.model.number import is_number
 
 DEVICES = "sys/bus/pci/devices"
@@ -119,7 +119,7 @@ def read_device(host: Host, address: Address, book: Names | None = None) -> Devi
     if not vendor or not device:
         return None
     sub_vendor, sub_device = _hex(host, folder, "subsystem_vendor"), _hex(host, folder, "subsystem_device")
-    group = host.link_name(f"{folder}/iommu_group")
+    group = _group(host, f"{folder}/iommu_group")
     modules = modules_for(host, host.value(f"{folder}/modalias")) if book else ()
     return Device(
         address,
@@ -137,6 +137,18 @@ def read_device(host: Host, address: Address, book: Names | None = None) -> Devi
         book.class_name(pci_class) if book else "",
         modules,
     )
+
+
+def _group(host: Host, path: str) -> str | None:
+    try:
+        return host.link_name(path)
+    except Denied as error:
+        raise groups_unknown(error) from error
+
+
+def groups_unknown(error: Denied) -> GroupsUnknown:
+    """The error where the groups are there and cannot be read."""
+    return GroupsUnknown(f"/{GROUPS}", error.cause, f"the IOMMU groups (/{GROUPS}) could not be read")
 
 
 def find(known: list[Device], address: Address) -> Device:

@@ -77,6 +77,14 @@ class Denied(HostError):
     remedy = "run the same command with sudo"
 
 
+class GroupsUnknown(HostError):
+    """Which devices share an IOMMU group cannot be told: nothing is decided without that (exit 3)."""
+
+    id = "host.groups-unreadable"
+    exit_code = NOT_READY
+    remedy = "run the same command with sudo; a captured machine has to be captured again, as root"
+
+
 class Busy(HostError):
     """The kernel says that the thing is in use (EBUSY, EAGAIN)."""
 

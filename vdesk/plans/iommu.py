@@ -18,6 +18,16 @@ from vdesk.plans.iommu_disable import disable
 from vdesk.plans.iommu_status import status
 
 COMMAND = "iommu enable"
+KEEPERS = {
+    "grub-mkconfig": "GRUB without Debian's update-grub",
+    "grubby": "grubby",
+    "nixos": "NixOS",
+    "ostree": "rpm-ostree",
+    "pbl": "SUSE's update-bootloader",
+    "refind": "rEFInd",
+    "limine": "Limine",
+    "uki": "a unified kernel image",
+}
 NEXT = ("Reboot for the argument to count: sudo systemctl reboot", "Then look at the result with: vdesk check")
 
 
@@ -46,8 +56,10 @@ def _refuse_loader(used: Loader, wanted: Wanted) -> None:
         raise Refused(
             problem(
                 "boot.loader-not-supported",
-                f"vdesk does not edit the boot configuration of this machine: its loader is {used.name}",
-                f"found by {used.evidence}; vdesk edits GRUB as Debian and Ubuntu have it",
+                _not_edited(used),
+                f"{used.evidence} says so; vdesk edits GRUB as Debian and Ubuntu have it"
+                if used.name != "unknown"
+                else f"{used.evidence}; vdesk edits GRUB as Debian and Ubuntu have it",
                 by_hand,
             )
         )
@@ -61,6 +73,13 @@ def _refuse_loader(used: Loader, wanted: Wanted) -> None:
                 f"{' '.join(wanted.words)} to its configuration by hand",
             )
         )
+
+
+def _not_edited(used: Loader) -> str:
+    if used.name == "unknown":
+        return "no boot loader was recognised on this machine, so vdesk edits no boot configuration"
+    keeper = KEEPERS.get(used.name, used.name)
+    return f"this machine's boot configuration is kept by {keeper}, which vdesk does not edit"
 
 
 def _findings(found: IommuState, igfx_off: bool) -> list[Finding]:
