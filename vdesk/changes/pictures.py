@@ -5,7 +5,7 @@ from __future__ import annotations
 from vdesk.changes.change import DONE, Change, Progress, Record
 from vdesk.changes.drivers import UNBIND_SECONDS, boot_id
 from vdesk.host import Host
-from vdesk.host.consoles import CONSOLES, PLATFORM, present
+from vdesk.host.consoles import CONSOLES, PLATFORM, present, state
 from vdesk.model.errors import Absent, Busy, HostError, TimedOut, VdeskError, problem
 
 GONE = "the kernel has taken the boot framebuffer {} away for good; it is there again after the next boot"
@@ -31,7 +31,7 @@ class SwitchConsole(Change):
     def record(self, host: Host) -> Record:
         """How it was, and the boot that this belongs to; `was` is None where the kernel has taken the driver away."""
         name = present(host, self.name)
-        was = host.read_optional(_bind(name)) if name else None
+        was = state(host, name) or None
         return {"name": self.name, "bound": self.bound, "address": self.address, "was": was, "boot": boot_id(host)}
 
     def apply(self, host: Host, progress: Progress) -> bool:
@@ -41,7 +41,7 @@ class SwitchConsole(Change):
 
     def verify(self, host: Host) -> None:
         """A console that stays on the card would be in use when its driver is taken."""
-        if not self.bound and host.value(_bind(self.name)) == "1":
+        if not self.bound and state(host, self.name).strip() == "1":
             raise VdeskError(
                 problem(
                     "console.not-released",
@@ -55,7 +55,7 @@ class SwitchConsole(Change):
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
         """As it was, within the same boot."""
         name, was = present(host, record["name"]), record["was"]
-        if record["boot"] == boot_id(host) and was is not None and name and host.read(_bind(name)) != was:
+        if record["boot"] == boot_id(host) and was is not None and name and state(host, name) != was:
             host.kernel.restore(_bind(name), was)
 
 
@@ -117,7 +117,7 @@ def _driver(host: Host, device: str) -> str | None:
 
 def _switch(host: Host, given: str, bound: bool) -> None:
     name = present(host, given)
-    if not name or host.value(_bind(name)) == str(int(bound)):
+    if not name or state(host, name).strip() == str(int(bound)):
         return
     try:
         host.sysfs_write(_bind(name), f"{int(bound)}\n", UNBIND_SECONDS)

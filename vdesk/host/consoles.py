@@ -48,7 +48,16 @@ def consoles(host: Host, taken: Collection[Address]) -> list[Console]:
         return []
     elsewhere = any(each is not None and each not in taken for each in found)
     names = [name for name in host.names(CONSOLES) if on_framebuffer(host, name)]
-    return [Console(name, first, elsewhere) for name in names if host.value(f"{CONSOLES}/{name}/bind") == "1"]
+    return [Console(name, first, elsewhere) for name in names if state(host, name).strip() == "1"]
+
+
+def state(host: Host, name: str) -> str:
+    """What `bind` of a console driver says, empty where it cannot be told. The kernel tells it under the console's
+    lock, which a graphics driver that hangs may hold: so it is asked with a time limit."""
+    try:
+        return (host.sysfs_read(f"{CONSOLES}/{name}/bind") if name else None) or ""
+    except HostError:
+        return ""
 
 
 def on_framebuffer(host: Host, name: str) -> bool:
