@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 from collections.abc import Sequence
 
 from .domain import ADDRESS
@@ -91,12 +92,14 @@ def release_pictures(machine: Machine, state: State) -> None:
     """Consoles and framebuffers off; Trouble when one does not go."""
     for name in state.consoles:
         if machine.exists(f"{CONSOLES}/{name}"):
-            _switch(machine, f"{CONSOLES}/{name}/bind", "0", PREPARE_SECONDS)
+            path = f"{CONSOLES}/{name}/bind"
+            _switch(machine, path, "0", PREPARE_SECONDS, (path, "1"))
             machine.say(f"{name}: the text console has let go of its framebuffer")
     for each in state.framebuffers:
         device, _, driver = each.partition(" ")
         if machine.link(f"{PLATFORM}/devices/{device}/driver") == driver:
-            _switch(machine, f"{PLATFORM}/drivers/{driver}/unbind", device, PREPARE_SECONDS)
+            path = f"{PLATFORM}/drivers/{driver}"
+            _switch(machine, f"{path}/unbind", device, PREPARE_SECONDS, (f"{path}/bind", device))
             machine.say(f"{device}: {driver} -> no driver")
 
 
@@ -143,15 +146,20 @@ def _console_back(machine: Machine, name: str, until: float) -> list[str]:
     return []
 
 
-def _switch(machine: Machine, path: str, text: str, until: float) -> None:
-    """One write in a child. ENODEV and EBUSY on the way back: a graphics driver shows its own picture there."""
+def _switch(machine: Machine, path: str, text: str, until: float, late: tuple[str, str] = ("", "")) -> None:
+    """One write in a child; `late` follows when it returns after its time, everything else being back by then. ENODEV
+    and EBUSY on the way back: a graphics driver shows its own picture there."""
+    seconds = min(SWITCH_SECONDS, machine.patience, machine.left(until))
+    deadline = time.monotonic() + seconds
 
     def work() -> str:
         try:
             machine.write(path, text)
+            if late[0] and time.monotonic() > deadline:
+                machine.write(*late)
         except OSError as error:
             if error.errno not in (errno.ENODEV, errno.ENOENT, errno.EBUSY):
                 raise
         return ""
 
-    in_child(work, min(SWITCH_SECONDS, machine.left(until)), f"writing {text} to /{path}")
+    in_child(work, seconds, f"writing {text} to /{path}")

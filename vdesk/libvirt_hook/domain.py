@@ -12,6 +12,10 @@ ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.ASCII)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
+UNITS = {"b": 0, "bytes": 0, "KiB": 10, "k": 10, "MiB": 20, "M": 20, "GiB": 30, "G": 30}
+CPUS = re.compile(r"\d{1,5}(?:-\d{1,5})?", re.ASCII)
+
+
 class Domain:
     """One domain. Trouble for what libvirt does not write: broken XML, a document type, no uuid."""
 
@@ -22,6 +26,12 @@ class Domain:
         self.functions: list[str] = []
         self.identities: dict[str, str] = {}
         """Address -> `vendor:device subvendor:subdevice` of the device that was meant, where the mark tells it."""
+        self.hugepages = False
+        self.memory = 0
+        """In bytes."""
+        self.pins: list[int] = []
+        """The CPUs that vCPUs are pinned to."""
+        self._unit = ""
         self._path: list[str] = []
         self._pci = False
         parser = pyexpat.ParserCreate(namespace_separator=" ")
@@ -42,6 +52,12 @@ class Domain:
             self.marked = True
         elif self._path == [*MARK_PATH, f"{NAMESPACE} device"]:
             self.identities[_text_of(given, "address")] = _text_of(given, "identity")
+        elif self._path == ["domain", "memory"]:
+            self._unit = given.get("unit", "KiB")
+        elif self._path == ["domain", "memoryBacking", "hugepages"]:
+            self.hugepages = True
+        elif self._path == ["domain", "cputune", "vcpupin"]:
+            self.pins = sorted({*self.pins, *numbers(given.get("cpuset", ""))})
         elif self._path == ["domain", "devices", "hostdev"]:
             self._pci = given.get("mode") == "subsystem" and given.get("type") == "pci"
         elif self._pci and self._path == ["domain", "devices", "hostdev", "source", "address"]:
@@ -53,6 +69,18 @@ class Domain:
     def _text(self, text: str) -> None:
         if self._path == ["domain", "uuid"]:
             self.uuid = (self.uuid + text.strip().lower())[:64]
+        elif self._path == ["domain", "memory"] and text.strip().isdecimal():
+            self.memory = int(text.strip()[:18]) << UNITS.get(self._unit, 10)
+
+
+def numbers(text: str) -> list[int]:
+    """The numbers of a list of CPUs, `0-3,8` or `0-3 8`, sorted; parts that are none are left out."""
+    found: set[int] = set()
+    for part in text.replace(",", " ").split():
+        if CPUS.fullmatch(part):
+            first, _, last = part.partition("-")
+            found.update(range(int(first), min(int(last or first), 1 << 13) + 1))
+    return sorted(found)
 
 
 def _doctype(*given: object) -> None:

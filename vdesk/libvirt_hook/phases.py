@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from .consoles import go_on, note_pictures, plan_pictures, release_pictures, return_pictures
+from .cpus import free_cpus, keep_cpus, plan_cpus
 from .domain import Domain
 from .identity import identity
 from .look import DEVICES, VFIO, Fact, find_holders, holders, look, named_holders, stays
 from .machine import LOG, LOOK_SECONDS, PREPARE_SECONDS, Machine, Trouble, in_child, printable, program, run
+from .memory import free_pages, make_pages, plan_pages
 from .moves import PROBE, give, is_gpu, take, waiting
 from .nvidia import load_nvidia, plan_nvidia, start_services, unload_nvidia
 from .state import FOLDER, State, own_folder
@@ -47,7 +49,7 @@ def phase(machine: Machine, call: Sequence[str], xml: bytes) -> int:
     try:
         if list(call[1:3]) == ["prepare", "begin"]:
             domain = Domain(xml)
-            if domain.marked and domain.functions:
+            if domain.marked and (domain.functions or domain.hugepages or domain.pins):
                 prepare(machine, domain)
         elif list(call[1:3]) == ["release", "end"]:
             release(machine, Domain(xml).uuid)
@@ -81,6 +83,8 @@ def prepare(machine: Machine, domain: Domain) -> None:
         )
         _refuse(machine, domain, facts, state)
         moving = _note(machine, state, facts)
+        plan_pages(machine, state, domain)
+        plan_cpus(machine, state, domain)
         names = ", ".join(fact["address"] for fact in moving) or "nothing"
         machine.say(f"takes {names} (process {os.getpid()}, security label: {_label(machine)})")
         state.save()
@@ -150,13 +154,15 @@ def _note(machine: Machine, state: State, facts: Sequence[Fact]) -> list[Fact]:
 
 
 def _carry_out(machine: Machine, state: State, moving: Sequence[Fact]) -> None:
-    if not machine.exists(f"sys/bus/pci/drivers/{VFIO}"):
+    make_pages(machine, state)
+    if moving and not machine.exists(f"sys/bus/pci/drivers/{VFIO}"):
         run(machine, ["modprobe", VFIO], machine.left(PREPARE_SECONDS))
     release_pictures(machine, state)
     unload_nvidia(machine, state)
     for fact in moving:
         take(machine, state, fact)
     go_on(machine, moving)
+    keep_cpus(machine, state)
     if not state.modules:
         start_services(machine, state)  # the driver has another card
         state.save()
@@ -185,7 +191,7 @@ def release(machine: Machine, uuid: str) -> None:
 
 def give_back(machine: Machine, state: State) -> list[str]:
     """Give back all that the state has, and keep in it what could not be; that is returned, in sentences."""
-    wrong = []
+    wrong = [*free_cpus(machine, state), *free_pages(machine, state)]
     for address, fact in sorted(state.functions.items(), key=lambda each: not is_gpu(each[1])):
         unloaded = fact["driver"] == "nvidia" and bool(state.modules)
         problem = give(machine, fact, unloaded)

@@ -8,7 +8,7 @@ import os
 import re
 import time
 
-from .domain import ADDRESS
+from .domain import ADDRESS, numbers
 from .look import Fact
 from .machine import LOCK_SECONDS, Machine, Trouble
 
@@ -18,11 +18,13 @@ CONSOLE = re.compile(r"vtcon\d{1,3}", re.ASCII)
 FRAMEBUFFER = re.compile(r"(?:efi|simple|vesa)-framebuffer\.\d{1,3} (?:efi|simple|vesa)-framebuffer", re.ASCII)
 NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
 NVIDIA_SERVICES = ("nvidia-persistenced.service", "nvidia-powerd.service")
+SLICES = ("system.slice", "user.slice", "init.scope")
 
 
 class State:
     """What was taken for the domain of a uuid: functions as they were, NVIDIA's modules and services, consoles
-    (`vtcon0`) and framebuffers (`efi-framebuffer.0 efi-framebuffer`: device and driver)."""
+    (`vtcon0`) and framebuffers (`efi-framebuffer.0 efi-framebuffer`: device and driver), huge pages, CPUs kept free and
+    what the slices could use before."""
 
     def __init__(self, machine: Machine, uuid: str) -> None:
         self.machine, self.path = machine, f"{FOLDER}/{uuid}.json"
@@ -31,6 +33,9 @@ class State:
         self.services: list[str] = []
         self.consoles: list[str] = []
         self.framebuffers: list[str] = []
+        self.pages = self.new_pages = 0
+        self.pins: list[int] = []
+        self.slices: dict[str, str] = {}
         try:
             self._read()
         except FileNotFoundError:
@@ -41,7 +46,8 @@ class State:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to give back."""
-        return not (self.functions or self.modules or self.services or self.consoles or self.framebuffers)
+        taken = (self.functions, self.modules, self.services, self.consoles, self.framebuffers, self.pages, self.pins)
+        return not any(taken)
 
     def _read(self) -> None:
         handle = os.open(self.machine.place(self.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -53,6 +59,10 @@ class State:
         self.functions = functions
         self.consoles = [str(name) for name in found.get("consoles", ()) if CONSOLE.fullmatch(str(name))]
         self.framebuffers = [str(each) for each in found.get("framebuffers", ()) if FRAMEBUFFER.fullmatch(str(each))]
+        self.pages = min(max(0, int(found.get("pages", 0))), 1 << 24)
+        self.pins = numbers(" ".join(str(each) for each in found.get("pins", ())))
+        slices = found.get("slices", {})
+        self.slices = {each: " ".join(map(str, numbers(str(slices[each])))) for each in SLICES if each in slices}
 
     def save(self) -> None:
         """Write it, whole or not at all, and fsync; no file when there is nothing to give back. OSError when full."""
@@ -62,8 +72,9 @@ class State:
                 os.unlink(name)
         if self.empty:
             return
-        kept = {"functions": self.functions, "modules": self.modules, "services": self.services}
+        kept: dict[str, object] = {"functions": self.functions, "modules": self.modules, "services": self.services}
         kept |= {"consoles": self.consoles, "framebuffers": self.framebuffers}
+        kept |= {"pages": self.pages, "pins": self.pins, "slices": self.slices}
         handle = os.open(f"{place}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(handle, "wb") as file:
             file.write(json.dumps(kept, indent=1).encode())
