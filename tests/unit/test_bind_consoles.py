@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from tests.kernel.binding import YES, bound, given_back, planned, undone
-from tests.kernel.faulty import FaultyKernel, answers, binds_nothing, faulty
+from tests.kernel.faulty import FaultyKernel, answers, binds_nothing, faulty, hangs
 from tests.kernel.pieces import function, host_of, link, place
 from tests.machines.parts import Tree
 from tests.trees import difference, snapshot
@@ -191,6 +191,18 @@ def test_a_console_that_stays_is_a_failure(tmp_path: pathlib.Path) -> None:
     stuck = faulty(host, FaultyKernel(host, "vtcon0", "vtcon0/bind", binds_nothing, times=-1))
     report = executor.run(planned(stuck, CARD, force=FORCED), stuck, YES)
     assert (report.exit_code, [each.id for each in report.errors]) == (1, ["console.not-released"])
+    assert not difference(before, snapshot(host.root), OURS)
+
+
+def test_a_console_that_hangs(tmp_path: pathlib.Path) -> None:
+    """Nothing hangs with it, and what the kernel does after its time is taken back there."""
+    host = host_of(tmp_path, cards(), console(), framebuffer(0, place(CARD)))
+    before = snapshot(host.root)
+    stuck = FaultyKernel(host, "vtcon0", "vtcon0/bind", hangs)
+    found = faulty(host, stuck)
+    report = executor.run(planned(found, CARD, force=FORCED), found, YES)
+    assert (report.exit_code, [each.id for each in report.errors]) == (1, ["console.held"])
+    stuck.let_go()
     assert not difference(before, snapshot(host.root), OURS)
 
 

@@ -119,8 +119,9 @@ def _switch(host: Host, given: str, bound: bool) -> None:
     name = present(host, given)
     if not name or state(host, name).strip() == str(int(bound)):
         return
+    late = [] if bound else [(_bind(name), "1\n")]  # should the kernel do it after all, when all else is back
     try:
-        host.sysfs_write(_bind(name), f"{int(bound)}\n", UNBIND_SECONDS)
+        host.sysfs_write(_bind(name), f"{int(bound)}\n", UNBIND_SECONDS, late)
     except TimedOut as error:
         raise VdeskError(
             problem(
@@ -139,8 +140,9 @@ def _move(host: Host, device: str, driver: str, bound: bool, progress: Progress)
         return
     if bool(_driver(host, device)) == bound:
         return
+    late = [] if bound else [(_attribute(driver, True), device)]
     try:
-        host.sysfs_write(_attribute(driver, bound), device, UNBIND_SECONDS)
+        host.sysfs_write(_attribute(driver, bound), device, UNBIND_SECONDS, late)
     except (Absent, Busy) as error:
         progress(f"{device}: {error.cause}; the picture of a driver has taken its place")
     except HostError as error:
