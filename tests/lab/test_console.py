@@ -7,6 +7,7 @@ import time
 import pytest
 
 from .machine import Machine
+from .test_hook import LOG, domain
 from .typed import document, driver, override, typed
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
@@ -57,3 +58,45 @@ def test_the_screen_goes_and_comes_back(article: Machine, way: str) -> None:
     assert shows(article, LINE)
     assert article.run("systemctl is-active getty@tty1", check=True).out.strip() == "active"
     article.run("journalctl -k -b --no-pager | tail -30")
+
+
+UUID = "6f2b8f8e-0c3f-4e0a-9d7b-3b8d1f6a2c14"
+MARK = (
+    "<metadata><vdesk:domain xmlns:vdesk='urn:vdesk:domain:1' os='win10'>"
+    "<vdesk:device address='{}' identity='{}'/></vdesk:domain></metadata>"
+)
+IDENTITY = "cd {}; echo $(cat vendor):$(cat device) $(cat subsystem_vendor):$(cat subsystem_device) | sed s/0x//g"
+
+
+def define(machine: Machine, identity: str) -> None:
+    """Define the machine that has the screen's card, meant by its identity."""
+    machine.put(domain("screen", UUID, MARK.format(VGA, identity), "yes", VGA), "/run/screen.xml")
+    machine.run("virsh define /run/screen.xml", check=True)
+
+
+def test_the_hook_takes_the_screen_and_gives_it_back(article: Machine) -> None:
+    """Under libvirtd's AppArmor profile; and a device that is not the one that was meant is refused before."""
+    typed(article, "sudo vdesk hook install --yes")
+    article.run("systemctl reload-or-restart libvirtd; virsh list --all", check=True)
+    before = state_of(article)
+    assert before[0] == "bochs-drm" and shows(article, "before")
+    ours = article.run(IDENTITY.format(f"/sys/bus/pci/devices/{VGA}"), check=True).out.strip()
+
+    define(article, "10de:1402 1043:8591")
+    refused = article.run("virsh start screen --paused")
+    assert refused.rc == 1 and f"another device is at {VGA} now: {ours}" in refused.err
+    assert state_of(article) == before
+
+    define(article, ours)
+    started = article.run("virsh start screen --paused")
+    log = article.run(f"cat {LOG}", check=True).out
+    assert "the text console has let go of its framebuffer" in log and f"{VGA}: bochs-drm -> vfio-pci" in log
+    if started.rc == 0:
+        assert driver(article, VGA) == "vfio-pci"
+        article.run("virsh destroy screen", check=True)
+    deadline = time.monotonic() + 30
+    while state_of(article) != before and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert state_of(article) == before and shows(article, LINE)
+    article.run(f"cat {LOG}; journalctl -k -b --no-pager | grep DENIED || true")
+    article.run("virsh undefine screen", check=True)
