@@ -26,6 +26,8 @@ class Domain:
         self.functions: list[str] = []
         self.identities: dict[str, str] = {}
         """Address -> `vendor:device subvendor:subdevice` of the device that was meant, where the mark tells it."""
+        self.desktop = False
+        """Whether the host's desktop has to end first: the card is the only one."""
         self.hugepages = False
         self.memory = 0
         """In bytes."""
@@ -50,6 +52,8 @@ class Domain:
         self._path.append(name)
         if self._path == MARK_PATH:
             self.marked = True
+        elif self._path == [*MARK_PATH, f"{NAMESPACE} desktop"]:
+            self.desktop = given.get("stop") == "yes"
         elif self._path == [*MARK_PATH, f"{NAMESPACE} device"]:
             self.identities[_text_of(given, "address")] = _text_of(given, "identity")
         elif self._path == ["domain", "memory"]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from .consoles import go_on, note_pictures, plan_pictures, release_pictures, return_pictures
 from .cpus import free_cpus, keep_cpus, plan_cpus
+from .desktop import plan_desktop, start_desktop, stop_desktop
 from .domain import Domain
 from .identity import identity
 from .look import DEVICES, VFIO, Fact, find_holders, holders, look, named_holders, stays
@@ -83,19 +84,20 @@ def prepare(machine: Machine, domain: Domain) -> None:
         )
         _refuse(machine, domain, facts, state)
         moving = _note(machine, state, facts)
+        plan_desktop(machine, state, domain)
         plan_pages(machine, state, domain)
         plan_cpus(machine, state, domain)
         names = ", ".join(fact["address"] for fact in moving) or "nothing"
         machine.say(f"takes {names} (process {os.getpid()}, security label: {_label(machine)})")
         state.save()
-        _or_back(machine, state, moving)
+        _or_back(machine, state, domain, moving)
     finally:
         os.close(lock)
 
 
-def _or_back(machine: Machine, state: State, moving: Sequence[Fact]) -> None:
+def _or_back(machine: Machine, state: State, domain: Domain, moving: Sequence[Fact]) -> None:
     try:
-        _carry_out(machine, state, moving)
+        _carry_out(machine, state, domain, moving)
     except Exception as error:
         wrong = give_back(machine, state)
         text = str(error) if isinstance(error, Trouble) else f"{type(error).__name__}: {error}"
@@ -122,7 +124,7 @@ def _refuse(machine: Machine, domain: Domain, facts: Sequence[Fact], state: Stat
             raise Trouble(f"{fact['address']} is still held: process {pid} waits in the kernel for it to be let go")
     nodes = [node for fact in facts for node in fact["nodes"].split()]
     rows = [row for row in holders(machine, nodes) if stays(row)]
-    if rows:
+    if rows and not domain.desktop:
         raise Trouble(f"the devices are in use: {named_holders(rows)}. Close that, and start the machine again")
 
 
@@ -153,8 +155,9 @@ def _note(machine: Machine, state: State, facts: Sequence[Fact]) -> list[Fact]:
     return sorted(moving, key=is_gpu)
 
 
-def _carry_out(machine: Machine, state: State, moving: Sequence[Fact]) -> None:
+def _carry_out(machine: Machine, state: State, domain: Domain, moving: Sequence[Fact]) -> None:
     make_pages(machine, state)
+    stop_desktop(machine, state, domain, moving)
     if moving and not machine.exists(f"sys/bus/pci/drivers/{VFIO}"):
         run(machine, ["modprobe", VFIO], machine.left(PREPARE_SECONDS))
     release_pictures(machine, state)
@@ -201,6 +204,7 @@ def give_back(machine: Machine, state: State) -> list[str]:
     wrong += load_nvidia(machine, state)
     wrong += return_pictures(machine, state)
     wrong += start_services(machine, state)
+    wrong += start_desktop(machine, state)
     state.save()
     return wrong
 

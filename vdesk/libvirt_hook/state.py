@@ -24,7 +24,7 @@ SLICES = ("system.slice", "user.slice", "init.scope")
 class State:
     """What was taken for the domain of a uuid: functions as they were, NVIDIA's modules and services, consoles
     (`vtcon0`) and framebuffers (`efi-framebuffer.0 efi-framebuffer`: device and driver), huge pages, CPUs kept free and
-    what the slices could use before."""
+    what the slices could use before, and whether the desktop was ended."""
 
     def __init__(self, machine: Machine, uuid: str) -> None:
         self.machine, self.path = machine, f"{FOLDER}/{uuid}.json"
@@ -34,6 +34,7 @@ class State:
         self.consoles: list[str] = []
         self.framebuffers: list[str] = []
         self.pages = self.new_pages = 0
+        self.desktop = False
         self.pins: list[int] = []
         self.slices: dict[str, str] = {}
         try:
@@ -47,7 +48,7 @@ class State:
     def empty(self) -> bool:
         """Whether there is nothing to give back."""
         taken = (self.functions, self.modules, self.services, self.consoles, self.framebuffers, self.pages, self.pins)
-        return not any(taken)
+        return not (any(taken) or self.desktop)
 
     def _read(self) -> None:
         handle = os.open(self.machine.place(self.path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -59,6 +60,7 @@ class State:
         self.functions = functions
         self.consoles = [str(name) for name in found.get("consoles", ()) if CONSOLE.fullmatch(str(name))]
         self.framebuffers = [str(each) for each in found.get("framebuffers", ()) if FRAMEBUFFER.fullmatch(str(each))]
+        self.desktop = found.get("desktop") is True
         self.pages = min(max(0, int(found.get("pages", 0))), 1 << 24)
         self.pins = numbers(" ".join(str(each) for each in found.get("pins", ())))
         slices = found.get("slices", {})
@@ -74,7 +76,7 @@ class State:
             return
         kept: dict[str, object] = {"functions": self.functions, "modules": self.modules, "services": self.services}
         kept |= {"consoles": self.consoles, "framebuffers": self.framebuffers}
-        kept |= {"pages": self.pages, "pins": self.pins, "slices": self.slices}
+        kept |= {"pages": self.pages, "pins": self.pins, "slices": self.slices, "desktop": self.desktop}
         handle = os.open(f"{place}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(handle, "wb") as file:
             file.write(json.dumps(kept, indent=1).encode())

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from vdesk.changes.one_file import joined
 
-MODULES = ("machine", "domain", "look", "identity", "state", "memory", "cpus", "moves", "consoles", "nvidia", "phases")
+MODULES = (
+    "machine",
+    "domain",
+    "look",
+    "identity",
+    "state",
+    "memory",
+    "cpus",
+    "desktop",
+    "moves",
+    "consoles",
+    "nvidia",
+    "phases",
+)
 PLACE = 'WORK = ""'
 
 
