@@ -7,8 +7,8 @@ import pathlib
 import pytest
 
 from tests.kernel.binding import bound, planned
-from tests.kernel.pieces import function, host_of, place
-from tests.machines.parts import Tree
+from tests.kernel.pieces import function, host_of, link, place
+from tests.machines.parts import Link, Tree
 from tests.unit.test_bind_consoles import console, firmware, framebuffer
 from vdesk.changes import undoing
 from vdesk.host import Host
@@ -142,3 +142,17 @@ def test_the_way_back_to_amdgpu_is_warned_of(tmp_path: pathlib.Path) -> None:
     assert bound(host, CARD).exit_code == 0
     plan = unbind(host, [parse_address(CARD)], undoing.entries(host))
     assert any("known to crash amdgpu" in each and "reboot instead" in each for each in plan.intro)
+
+
+def test_what_a_normal_user_cannot_see_is_said(tmp_path: pathlib.Path) -> None:
+    """Both ways: who has the card open, and which virtual machine has its group."""
+    tree = function(CARD, "030000", group="1", driver="nouveau", driver_override="(null)")
+    folder = f"{place(CARD)}/drm/card1"
+    tree |= {f"{folder}/dev": "226:1\n", "sys/bus/pci/drivers/vfio-pci": None} | link("sys/class/drm/card1", folder)
+    tree |= {"proc/50/comm": "Xorg\n", "proc/50/cmdline": "/usr/bin/Xorg\0", "proc/50/fd/3": Link("/dev/null")}
+    tree["run/vdesk/machine.json"] = '{"unreadable": ["proc/50/fd"]}'
+    host = host_of(tmp_path, tree, function(OTHER, "030000", group="2", driver="i915"))
+    said = "1 process could not be looked into for open nodes of these devices; root can."
+    assert said in planned(host, CARD).intro
+    assert bound(host, CARD).exit_code == 0
+    assert said in unbind(host, [parse_address(CARD)], undoing.entries(host)).intro

@@ -10,11 +10,10 @@ from vdesk.changes.commands import RunCommand
 from vdesk.changes.drivers import VFIO, BindDriver
 from vdesk.changes.plan import Plan
 from vdesk.host import Host
-from vdesk.host.holders import holding
 from vdesk.host.pci import Device, devices
 from vdesk.model.address import Address
 from vdesk.plans import nvidia, pictures, rules
-from vdesk.plans.device_notes import notes
+from vdesk.plans.device_notes import notes, unseen
 from vdesk.plans.giving_back import unbind as unbind
 
 VFIO_DRIVER = "sys/bus/pci/drivers/vfio-pci"
@@ -65,10 +64,7 @@ def _intro(host: Host, named: list[Device], along: list[Device], moving: list[De
         found.append(f"With {_names(named)} goes what shares its slot or group: {_names(together)}.")
     for device in moving:
         found += notes(host, device)
-    unseen = holding(host, moving).unseen
-    if unseen:
-        found.append(f"{unseen} processes could not be looked into for open nodes of these devices; root can.")
-    return found
+    return found + unseen(host, moving)
 
 
 def _shown(device: Device) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from vdesk.host import Host
 from vdesk.host.consoles import boot_framebuffers, consoles
+from vdesk.host.holders import holding
 from vdesk.host.pci import Device
 
 # AMD cards by device id: those whose reset, or whose way back to amdgpu, is known to fail.
@@ -35,6 +37,15 @@ def notes(host: Host, device: Device) -> list[str]:
     """Sentences about one function that is to be taken."""
     found = [_amd(device), _driver(host, device), _usb(host, device), _reset(host, device), _picture(host, device)]
     return [f"{device.address}: {each}" for each in found if each]
+
+
+def unseen(host: Host, devices: Sequence[Device]) -> list[str]:
+    """What a normal user cannot be told: who has the nodes open among the processes of others."""
+    count = holding(host, devices).unseen
+    if not count:
+        return []
+    many = "process" if count == 1 else "processes"
+    return [f"{count} {many} could not be looked into for open nodes of these devices; root can."]
 
 
 def returning(device: Device, driver: str | None) -> list[str]:

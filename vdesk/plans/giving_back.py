@@ -17,7 +17,7 @@ from vdesk.host.pci import Device, devices
 from vdesk.model.address import Address
 from vdesk.model.errors import Refused, problem
 from vdesk.plans import pictures
-from vdesk.plans.device_notes import returning
+from vdesk.plans.device_notes import returning, unseen
 from vdesk.plans.rules import named_devices
 
 
@@ -46,7 +46,9 @@ def unbind(host: Host, addresses: Sequence[Address], entries: Sequence[Entry]) -
             has = device.driver or "no driver"
             plan.notes.append(f"{device.address} is not on {VFIO} (it has {has}), nothing to do.")
     back = _together(bound, records)
-    _refuse_running(host, [*bound, *(each.device for each in back)])
+    leaving = list(dict.fromkeys([*bound, *(each.device for each in back)]))
+    _refuse_running(host, leaving)
+    plan.intro += unseen(host, leaving)
     _give_back(plan, back)
     recorded = {each.device.address for each in back}
     for device in bound:
@@ -141,7 +143,7 @@ def _native(plan: Plan, device: Device) -> None:
 
 def _refuse_running(host: Host, bound: Sequence[Device]) -> None:
     """An unbind of a function that a VM has would wait in the kernel until the VM is gone."""
-    found = held(host, dict.fromkeys(bound))
+    found = held(host, bound)
     if found:
         names = ", ".join(dict.fromkeys(str(claim.address) for claim in found))
         raise Refused(
