@@ -21,7 +21,7 @@ from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import connect, limited
 from vdesk.model.address import Address
 from vdesk.model.errors import Refused, VdeskError, WrongUsage, problem
-from vdesk.plans import vm, vm_attach, vm_life
+from vdesk.plans import vm, vm_attach, vm_delete, vm_life, vm_look
 from vdesk.vm.defined import mark_without_install, read_defined
 from vdesk.vm.spec import Request
 
@@ -98,7 +98,7 @@ def test_a_running_machine_is_not_undone_or_deleted(host: Host, uri: str) -> Non
     assert act(vm_life.start(host, libvirt, "hoth"), host, YES).exit_code == 0
     assert undoing.undo(host, None, False, YES).exit_code == 5
     with pytest.raises(Refused) as caught:
-        vm_life.delete(host, libvirt, "hoth", disks=False)
+        vm_delete.delete(host, libvirt, "hoth", disks=False)
     assert caught.value.problems[0].id == "vm.running"
     assert libvirt.find("hoth")
 
@@ -110,14 +110,14 @@ def test_the_whole_life(host: Host, uri: str) -> None:
     assert [step.kind for step in first.steps] == ["start", "key"]
     assert act(first, host, YES).exit_code == 0
     assert vm_life.start(host, libvirt, "hoth").steps == [], "it runs already"
-    rows = {row["name"]: row for row in vm_life.machines(host, libvirt)}
+    rows = {row["name"]: row for row in vm_look.machines(host, libvirt)}
     assert (rows["hoth"]["state"], rows["hoth"]["vdesk"], rows["test"]["vdesk"]) == ("running", True, False)
     assert [each["address"] for each in rows["hoth"]["devices"]] == ["0000:01:00.0", "0000:01:00.1"]
     assert act(vm_life.stop(libvirt, "hoth", force=False, seconds=5), host, YES).exit_code == 0
     assert vm_life.stop(libvirt, "hoth", force=False).steps == []
-    shown = vm_life.show(host, libvirt, "hoth")
+    shown = vm_look.show(host, libvirt, "hoth")
     assert (shown["os"], shown["disks"]) == ("win10", [f"/{IMAGES}/hoth.img"])
-    assert run(vm_life.delete(host, libvirt, "hoth", disks=True), host, YES).exit_code == 0
+    assert run(vm_delete.delete(host, libvirt, "hoth", disks=True), host, YES).exit_code == 0
     assert libvirt.find("hoth") is None
     undoing.undo(host, None, False, YES)
     assert libvirt.find("hoth"), "deleting a definition can be taken back"
@@ -140,15 +140,15 @@ def test_disks_that_others_use_stay(host: Host, uri: str) -> None:
     libvirt = connect(host, uri)
     image = Path(host.root) / IMAGES / "hoth.img"
     image.write_bytes(b"x")
-    plan = vm_life.delete(host, libvirt, "hoth", disks=True)
+    plan = vm_delete.delete(host, libvirt, "hoth", disks=True)
     assert [change.target for change in plan.changes] == ["hoth", f"/{IMAGES}/hoth.img"]
     disk = f"<disk type='file'><source file='/{IMAGES}/hoth.img'/><target dev='vda'/></disk>"
     system = "<memory>1024</memory><os><type>hvm</type></os>"
     libvirt.define(f"<domain type='test'><name>other</name>{system}<devices>{disk}</devices></domain>")
-    plan = vm_life.delete(host, libvirt, "hoth", disks=True)
+    plan = vm_delete.delete(host, libvirt, "hoth", disks=True)
     assert [change.target for change in plan.changes] == ["hoth"] and "other uses it" in plan.notes[0]
     with pytest.raises(Refused) as caught:
-        vm_life.delete(host, libvirt, "other", disks=True)
+        vm_delete.delete(host, libvirt, "other", disks=True)
     assert caught.value.problems[0].id == "vm.not-ours"
 
 

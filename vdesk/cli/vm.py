@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vdesk.cli.options import Settings, changing, command, settings_of
-from vdesk.model.errors import FAILED, NOT_READY, VdeskError
+from vdesk.model.errors import FAILED, INTERRUPTED, NOT_READY, VdeskError
 from vdesk.model.report import Report, from_error
 
 CONNECT = click.option("--connect", metavar="URI", help="libvirt's address; qemu:///system unless given.")
@@ -67,7 +67,7 @@ def create(ctx: click.Context, /, print_xml: bool, start_it: bool, connect: str 
     if settings.given.get("yes") and not dry:
         report.notes[:0] = report.data.get("warnings", [])  # nobody was asked, so nobody has seen them
     if start_it and not report.exit_code:
-        return _then_start(settings, request.name, connect, report)
+        return _then_start(settings, request, connect, report)
     return report
 
 
@@ -98,19 +98,20 @@ def _chooser(settings: Settings) -> Any:
     return choose
 
 
-def _then_start(settings: Settings, name: str, uri: str | None, created: Report) -> Report:
+def _then_start(settings: Settings, request: Any, uri: str | None, created: Report) -> Report:
     """Start what was just created; one report of both. A dry run plans it, a captured machine skips it."""
     from vdesk.changes.actions import act
     from vdesk.model.report import PLANNED, SKIPPED, ChangeView
-    from vdesk.plans import vm_life as life
+    from vdesk.plans.vm_life import start
+    from vdesk.plans.vm_look import open_libvirt
 
-    host = settings.host()
+    host, name = settings.host(), request.name
     dry = bool(settings.given.get("dry_run"))
     if dry or (uri is None and not host.is_live):
         created.changes.append(ChangeView("start", name, f"start {name}", state=PLANNED if dry else SKIPPED))
         return created
     try:
-        started = act(life.start(host, life.open_libvirt(host, uri), name), host, settings.mode())
+        started = act(start(host, open_libvirt(host, uri), name, request.force), host, settings.mode())
     except VdeskError as error:
         started = from_error("create", error)
     created.changes += started.changes
@@ -139,7 +140,7 @@ def _take_away(settings: Settings, created: Report) -> None:
 @click.pass_context
 def list_(ctx: click.Context, connect: str | None) -> Report:
     """The virtual machines: state, devices, and who has them."""
-    from vdesk.plans import vm_life as life
+    from vdesk.plans import vm_look as life
 
     host = settings_of(ctx).host()
     return Report("list", data={"machines": life.machines(host, life.open_libvirt(host, connect))})
@@ -152,7 +153,7 @@ def list_(ctx: click.Context, connect: str | None) -> Report:
 @click.pass_context
 def show(ctx: click.Context, name: str, cpus: bool, connect: str | None) -> Report:
     """One virtual machine, in words."""
-    from vdesk.plans import vm_life as life
+    from vdesk.plans import vm_look as life
 
     host = settings_of(ctx).host()
     libvirt = life.open_libvirt(host, connect)
@@ -166,18 +167,20 @@ def show(ctx: click.Context, name: str, cpus: bool, connect: str | None) -> Repo
 
 @command("start")
 @click.argument("name")
+@click.option("--force", metavar="RULE", multiple=True, help="Override exactly this safety rule.")
 @CONNECT
 @click.pass_context
-def start(ctx: click.Context, name: str, connect: str | None) -> Report:
-    """Start a virtual machine, its networks first.
+def start(ctx: click.Context, name: str, force: tuple[str, ...], connect: str | None) -> Report:
+    """Start a virtual machine, its networks first. Looks before whether its devices, memory and files are there.
 
     The first start of an installation answers "Press any key to boot from CD" for 15 seconds."""
     from vdesk.changes.actions import act
     from vdesk.plans import vm_life as life
+    from vdesk.plans.vm_look import open_libvirt
 
     settings = settings_of(ctx)
     host = settings.host()
-    return act(life.start(host, life.open_libvirt(host, connect), name), host, settings.mode())
+    return act(life.start(host, open_libvirt(host, connect), name, force), host, settings.mode())
 
 
 @command("stop")
@@ -189,15 +192,21 @@ def start(ctx: click.Context, name: str, connect: str | None) -> Report:
 @CONNECT
 @click.pass_context
 def stop(ctx: click.Context, name: str, force: bool, wait: int, connect: str | None) -> Report:
-    """Shut a virtual machine down, as its power button does, and wait until it is off."""
+    """Shut a virtual machine down: by its guest agent, else by its power button, and wait until it is off.
+
+    Where it does not go off, you are asked whether to take its power away; without a terminal it stays on."""
     from vdesk.changes.actions import act
     from vdesk.plans import vm_life as life
+    from vdesk.plans.vm_look import open_libvirt
 
     settings = settings_of(ctx)
-    host = settings.host()
-    return act(
-        life.stop(life.open_libvirt(host, connect), name, force=force, seconds=float(wait)), host, settings.mode()
-    )
+    host, mode = settings.host(), settings.mode()
+    libvirt = open_libvirt(host, connect)
+    report = act(life.stop(libvirt, name, force=force, seconds=float(wait)), host, mode)
+    if not life.still_running(report) or mode.ask is None or mode.yes:
+        return report
+    forced = act(life.stop(libvirt, name, force=True), host, mode)
+    return report if forced.exit_code == INTERRUPTED else forced
 
 
 @command("delete")
@@ -207,9 +216,10 @@ def stop(ctx: click.Context, name: str, force: bool, wait: int, connect: str | N
 @click.pass_context
 def delete(ctx: click.Context, name: str, disks: bool, connect: str | None) -> Report:
     """Delete a virtual machine that vdesk made: its definition, NVRAM and TPM state."""
-    from vdesk.plans import vm_life as life
+    from vdesk.plans.vm_delete import delete as plan
+    from vdesk.plans.vm_look import open_libvirt
 
-    return changing(ctx, lambda host: life.delete(host, life.open_libvirt(host, connect), name, disks=disks))
+    return changing(ctx, lambda host: plan(host, open_libvirt(host, connect), name, disks=disks))
 
 
 @command("attach")
@@ -221,10 +231,11 @@ def delete(ctx: click.Context, name: str, disks: bool, connect: str | None) -> R
 def attach(ctx: click.Context, name: str, address: str, force: tuple[str, ...], connect: str | None) -> Report:
     """Give a PCI device to a virtual machine: to its definition, and at once when it runs."""
     from vdesk.model.address import parse_address
-    from vdesk.plans import vm_attach, vm_life
+    from vdesk.plans import vm_attach
+    from vdesk.plans.vm_look import open_libvirt
 
     place = parse_address(address)
-    return changing(ctx, lambda host: vm_attach.attach(host, vm_life.open_libvirt(host, connect), name, place, force))
+    return changing(ctx, lambda host: vm_attach.attach(host, open_libvirt(host, connect), name, place, force))
 
 
 @command("detach")
@@ -235,7 +246,8 @@ def attach(ctx: click.Context, name: str, address: str, force: tuple[str, ...], 
 def detach(ctx: click.Context, name: str, address: str, connect: str | None) -> Report:
     """Take a PCI device from a virtual machine."""
     from vdesk.model.address import parse_address
-    from vdesk.plans import vm_attach, vm_life
+    from vdesk.plans import vm_attach
+    from vdesk.plans.vm_look import open_libvirt
 
     place = parse_address(address)
-    return changing(ctx, lambda host: vm_attach.detach(vm_life.open_libvirt(host, connect), name, place))
+    return changing(ctx, lambda host: vm_attach.detach(open_libvirt(host, connect), name, place))

@@ -190,6 +190,17 @@ def huge_page(host: Host) -> int:
     return _meminfo(host, "Hugepagesize") or 2 << 20
 
 
+def available(host: Host) -> int | None:
+    """The memory in bytes that programs can still have (MemAvailable), None when unknown."""
+    return _meminfo(host, "MemAvailable")
+
+
+def free_huge_pages(host: Host) -> int:
+    """The bytes in huge pages of the default size that nobody has."""
+    count = (_meminfo(host, "HugePages_Free") or 0) // 1024  # a number of pages, not kB
+    return count * huge_page(host)
+
+
 def _meminfo(host: Host, name: str) -> int | None:
     for line in host.text(MEMINFO).splitlines():
         key, _, value = line.partition(":")

@@ -4,6 +4,7 @@ anybody can hold the daemon for as long as it likes. A call given up is not a ca
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,6 +26,8 @@ STATES = {
     6: "crashed",
     7: "suspended",
 }
+TICK = 10.0
+"""Seconds between two words of `waiting`."""
 ENTER = 28  # linux/input-event-codes.h
 Result = TypeVar("Result")
 
@@ -64,8 +67,15 @@ def _silent(context: object, error: object) -> None:
     """libvirt prints every error to stderr by itself; vdesk says it in its own words."""
 
 
-def limited(what: str, seconds: float, call: Callable[[], Result]) -> Result:
-    """The call's result; VdeskError when libvirt refuses, or does not answer within `seconds`."""
+def limited(
+    what: str,
+    seconds: float,
+    call: Callable[[], Result],
+    waiting: Callable[[float], None] | None = None,
+    tick: float = TICK,
+) -> Result:
+    """The call's result; VdeskError when libvirt refuses, or does not answer within `seconds`. `waiting` hears every
+    `tick` seconds how long it has been."""
     box: list[Result] = []
     failed: list[BaseException] = []
 
@@ -78,7 +88,7 @@ def limited(what: str, seconds: float, call: Callable[[], Result]) -> Result:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        thread.join(seconds)
+        _wait(thread, seconds, waiting, tick)
     except KeyboardInterrupt:
         thread.join(min(seconds, GRACE))  # it cannot be called back: what it does has to be known before the way back
         raise
@@ -94,6 +104,14 @@ def limited(what: str, seconds: float, call: Callable[[], Result]) -> Result:
     if failed:
         raise _translated(what, failed[0])
     return box[0]
+
+
+def _wait(thread: threading.Thread, seconds: float, waiting: Callable[[float], None] | None, tick: float) -> None:
+    begin = time.monotonic()
+    thread.join(min(seconds, tick) if waiting else seconds)
+    while waiting and thread.is_alive() and (passed := time.monotonic() - begin) < seconds:
+        waiting(passed)
+        thread.join(min(tick, seconds - passed))
 
 
 def _translated(what: str, error: BaseException) -> BaseException:
@@ -136,8 +154,14 @@ class Libvirt:
                 )
             ) from error
 
-    def _do(self, what: str, call: Callable[[], Result], seconds: float = SECONDS) -> Result:
-        return limited(what, seconds, call)
+    def _do(
+        self,
+        what: str,
+        call: Callable[[], Result],
+        seconds: float = SECONDS,
+        waiting: Callable[[float], None] | None = None,
+    ) -> Result:
+        return limited(what, seconds, call, waiting)
 
     # --- what there is
     @property
@@ -217,9 +241,9 @@ class Libvirt:
         getattr(domain, method)(xml, flags)
 
     # --- life
-    def start(self, name: str, seconds: float) -> None:
+    def start(self, name: str, seconds: float, waiting: Callable[[float], None] | None = None) -> None:
         """Start a machine; its hooks run meanwhile."""
-        self._do(f"start {name}", lambda: self._conn.lookupByName(name).create(), seconds)
+        self._do(f"start {name}", lambda: self._conn.lookupByName(name).create(), seconds, waiting)
 
     def shutdown(self, name: str) -> None:
         """Ask the guest to shut down: by its agent where it answers, and by the power button."""

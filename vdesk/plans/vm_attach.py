@@ -10,7 +10,7 @@ from vdesk.host import Host
 from vdesk.host.libvirt_conn import Libvirt
 from vdesk.model.address import Address
 from vdesk.plans.vm_devices import given
-from vdesk.plans.vm_life import find_vm
+from vdesk.plans.vm_look import find_vm
 from vdesk.vm.devices_xml import hotplug_hostdev
 from vdesk.vm.spec import Request
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -24,7 +25,8 @@ class DefinedDisk:
 
 @dataclass(frozen=True)
 class Defined:
-    """A machine's definition. `marked`: vdesk made it; `made` files that vdesk made for it; memory in bytes."""
+    """A machine's definition. `marked`: vdesk made it; `made` files that vdesk made for it; memory and shared memory
+    in bytes; `identities` (address, what was there when it was given); `single_gpu`: the desktop's own card."""
 
     name: str
     marked: bool
@@ -42,6 +44,16 @@ class Defined:
     usb: tuple[str, ...]
     pins: tuple[tuple[int, str], ...]
     graphics: str
+    uuid: str = ""
+    firmware: str = "bios"
+    secure_boot: bool = False
+    tpm: bool = False
+    hugepages: bool = False
+    roms: tuple[str, ...] = ()
+    shared_memory: int = 0
+    evdev: tuple[str, ...] = ()
+    identities: tuple[tuple[str, str], ...] = ()
+    single_gpu: bool = False
 
 
 def read_defined(xml: str) -> Defined:
@@ -70,7 +82,30 @@ def read_defined(xml: str) -> Defined:
         tuple(_usb(each) for each in root.findall("devices/hostdev[@type='usb']/source")),
         tuple((int(each.get("vcpu", "0")), each.get("cpuset", "")) for each in root.findall("cputune/vcpupin")),
         graphics.get("type", "") if graphics is not None else "",
+        **_more(root, mark),
     )
+
+
+def _more(root: Element, mark: Element | None) -> dict[str, Any]:
+    """The parts that not every machine has."""
+    shared = root.find("devices/shmem[@name='looking-glass']/size")
+    features = {(each.get("name"), each.get("enabled")) for each in root.findall("os/firmware/feature")}
+    loader = root.find("os/loader")
+    efi = root.find("os[@firmware='efi']") is not None or (loader is not None and loader.get("type") == "pflash")
+    secure = ("secure-boot", "yes") in features or (loader is not None and loader.get("secure") == "yes")
+    devices = mark.findall(f"{{{MARK}}}device") if mark is not None else []
+    return {
+        "uuid": root.findtext("uuid", ""),
+        "firmware": "uefi" if efi else "bios",
+        "secure_boot": efi and secure,
+        "tpm": root.find("devices/tpm") is not None,
+        "hugepages": root.find("memoryBacking/hugepages") is not None,
+        "roms": tuple(path for each in root.findall("devices/hostdev/rom") if (path := each.get("file", ""))),
+        "shared_memory": _bytes(shared),
+        "evdev": tuple(each.get("dev", "") for each in root.findall("devices/input[@type='evdev']/source")),
+        "identities": tuple((each.get("address", ""), each.get("identity", "")) for each in devices),
+        "single_gpu": mark is not None and mark.find(f"{{{MARK}}}single-gpu") is not None,
+    }
 
 
 def _gpu(mark: Element | None) -> str:
@@ -81,10 +116,10 @@ def _gpu(mark: Element | None) -> str:
 def _bytes(memory: Element | None) -> int:
     if memory is None:
         return 0
-    unit = {"b": 1, "bytes": 1, "KiB": 1 << 10, "k": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}.get(
-        memory.get("unit", "KiB"), 1 << 10
+    unit = {"b": 0, "bytes": 0, "KiB": 10, "k": 10, "MiB": 20, "M": 20, "GiB": 30, "G": 30}.get(
+        memory.get("unit", "KiB"), 10
     )
-    return int(memory.text or 0) * unit
+    return int(memory.text or 0) << unit
 
 
 def _disk(element: Element) -> DefinedDisk:

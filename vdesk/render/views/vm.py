@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vdesk.model.report import Report
 from vdesk.render import Output
 from vdesk.render.text import Writer
@@ -27,8 +29,31 @@ def list_(out: Writer, report: Report, output: Output) -> None:
     for row in rows:
         whose = "" if row["vdesk"] else " (not vdesk's)"
         style = "green" if row["state"] == "running" else ""
-        devices = ", ".join(f"{each['address']} ({each['driver'] or 'no driver'})" for each in row["devices"])
+        devices = _devices(row)
         out.say(row["name"].ljust(width) + " ", f"{row['state']}{whose}{'  ' + devices if devices else ''}", style)
+
+
+def _devices(row: dict[str, Any]) -> str:
+    """The card and who has it; of the other devices the addresses, and who has them where it is somebody else."""
+    cards = [each for each in row["devices"] if each["address"] == row["gpu"]]
+    said = [f"card {each['address']} {each['name']}: {_holder(each)}" for each in cards]
+    shared = {_holder(each) for each in cards}
+    for each in row["devices"]:
+        if each not in cards:
+            holder = _holder(each)
+            said.append(each["address"] if {holder} == shared else f"{each['address']}: {holder}")
+    return "; ".join(said)
+
+
+def _holder(device: dict[str, Any]) -> str:
+    """Who has the device now."""
+    if device["machine"]:
+        return f"{device['machine']} has it"
+    if device["driver"] == "vfio-pci":
+        return "free for a machine (vfio-pci)"
+    if device["name"] == "not there":
+        return "nobody has it"
+    return f"this machine has it ({device['driver'] or 'no driver'})"
 
 
 def show(out: Writer, report: Report, output: Output) -> None:
@@ -42,22 +67,38 @@ def show(out: Writer, report: Report, output: Output) -> None:
         f"{data['os'] or 'unknown'}, {data['machine']}, type {data['type']}"
         + ("" if data["vdesk"] else ", not made by vdesk"),
     )
+    out.say("firmware", _firmware(data))
     out.say("cpus", f"{data['cpus']}" + _pins(data["pinning"]))
-    out.say("memory", f"{data['memory_mib']} MiB")
+    out.say("memory", f"{data['memory_mib']} MiB" + (", in huge pages" if data["hugepages"] else ""))
     for label, values in (
         ("disk", data["disks"]),
         ("disc", data["discs"]),
         ("network", data["networks"]),
         ("usb", data["usb"]),
+        ("rom", data["roms"]),
+        ("input", data["evdev"]),
+        ("screen", _screens(data)),
     ):
         for value in values:
             out.say(label, value)
     for device in data["devices"]:
-        out.say("device", f"{device['address']} {device['name']}, driver {device['driver'] or 'none'}")
+        out.say("device", f"{device['address']} {device['name']}: {_holder(device)}")
+    if data["install"]:
+        out.say("note", "it was not started yet: the first start answers the installation disc's question")
     if "cpu_map" in data:
         from vdesk.render.views.vm_cpus import cpus
 
         cpus(out, data["cpu_map"])
+
+
+def _firmware(data: dict[str, Any]) -> str:
+    parts = ["UEFI" if data["firmware"] == "uefi" else "BIOS", "Secure Boot" if data["secure_boot"] else ""]
+    return ", ".join(filter(None, (*parts, "TPM" if data["tpm"] else "")))
+
+
+def _screens(data: dict[str, Any]) -> list[str]:
+    shared = data["looking_glass_mib"]
+    return [f"{data['screen']} (virt-viewer)"] * bool(data["screen"]) + [f"Looking Glass, {shared} MiB"] * bool(shared)
 
 
 def _pins(pinning: dict[str, str]) -> str:

@@ -1,0 +1,113 @@
+"""delete: a machine that vdesk made, with all that was kept for it; its disks only when asked."""
+
+from __future__ import annotations
+
+import re
+
+from vdesk.changes.disks import RemoveDisk
+from vdesk.changes.domain import UndefineDomain, not_running
+from vdesk.changes.files import WriteFile, content
+from vdesk.changes.plan import Plan
+from vdesk.changes.undoing import entries
+from vdesk.host import Host
+from vdesk.host.libvirt_conn import Domain, Libvirt
+from vdesk.model.errors import HostError, NeedsRoot, Refused, problem
+from vdesk.plans.hook_status import STATES
+from vdesk.plans.vm_look import find_vm
+from vdesk.vm.defined import Defined, read_defined
+from vdesk.vm.domain_xml import MARK
+
+ADDRESS = re.compile(rb"\b[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
+
+
+def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
+    """Remove a machine that vdesk made: definition, NVRAM, TPM state; with `disks` its image files too."""
+    domain = find_vm(libvirt, name)
+    found = read_defined(domain.xml)
+    if not found.marked:
+        raise Refused(
+            problem(
+                "vm.not-ours",
+                f"{name} was not made by vdesk, so vdesk does not delete it",
+                f"its definition has no element of {MARK}",
+                f"delete it with: virsh undefine {name}",
+            )
+        )
+    not_running(domain, "deleted")
+    plan = Plan("delete", f"delete {name}", [UndefineDomain(domain, libvirt.uri)], {"name": name})
+    plan.final = [
+        f"The NVRAM and the TPM state of {name} cannot be brought back: a BitLocker disk asks for its recovery key."
+    ]
+    removed, kept = _images(host, libvirt, found, disks)
+    plan.changes += removed
+    plan.notes = [f"{path} stays: {why}" for path, why in kept]
+    _hook_data(host, domain.uuid, plan)
+    if removed:
+        plan.final.append("Removed disks cannot be brought back.")
+        plan.settles = _settled(host, domain, libvirt.uri, {disk.path for disk in removed})
+    return plan
+
+
+def _settled(host: Host, domain: Domain, uri: str, removed: set[str]) -> list[tuple[int, int]]:
+    """The records that speak of the machine and of what is removed: nothing of these is left to take back."""
+    found = []
+    try:
+        known = entries(host)
+    except NeedsRoot:
+        return []  # a dry run of somebody who may not look; carrying it out needs root
+    for entry in known:
+        for step in entry.steps:
+            record = step.record
+            own = step.kind == "domain" and record.get("uuid") == domain.uuid and record.get("uri") == uri
+            if step.in_force and (own or (step.kind in ("disk", "file") and record.get("path") in removed)):
+                found.append((entry.id, step.seq))
+    return found
+
+
+def _hook_data(host: Host, uuid: str, plan: Plan) -> None:
+    """What the hook wrote down for the machine: it is there after a stop only where giving back failed."""
+    path = f"{STATES}/{uuid}.json"
+    try:
+        data = content(host, path)
+    except HostError:
+        return
+    if data is None:
+        return
+    plan.changes.append(WriteFile(path, data, None, f"remove what the hook wrote down for it: /{path}"))
+    left = sorted({found.decode() for found in ADDRESS.findall(data)})
+    if left:
+        plan.final.append(f"The hook has not given back {', '.join(left)}; do it with: vdesk unbind {' '.join(left)}")
+
+
+def _images(
+    host: Host, libvirt: Libvirt, found: Defined, disks: bool
+) -> tuple[list[RemoveDisk], list[tuple[str, str]]]:
+    """The files to remove, and the disks that stay with the reason."""
+    shared = _others(libvirt, found.name)
+    removed: list[RemoveDisk] = []
+    kept = []
+    for disk in found.disks:
+        if not disk.source or not host.exists(disk.source.lstrip("/")) or (disk.disc and disk.source not in found.made):
+            continue
+        if not disks:
+            kept.append((disk.source, "it is removed only with --disks"))
+        elif disk.block or _kind(host, disk.source) != "file":
+            kept.append((disk.source, "it is no regular file, and vdesk empties no device"))
+        elif disk.source in shared:
+            kept.append((disk.source, f"{shared[disk.source]} uses it too"))
+        else:
+            removed.append(RemoveDisk(disk.source.lstrip("/")))
+    return removed, kept
+
+
+def _others(libvirt: Libvirt, name: str) -> dict[str, str]:
+    """Path -> the name of another machine that uses it."""
+    others = [read_defined(domain.xml) for domain in libvirt.domains() if domain.name != name]
+    return {disk.source: other.name for other in others for disk in other.disks if disk.source}
+
+
+def _kind(host: Host, path: str) -> str:
+    try:
+        return host.stat(path.lstrip("/"), follow=False).kind
+    except HostError:
+        return ""

@@ -1,0 +1,172 @@
+"""What a start needs, looked at before anything is touched: the devices are free or can be taken, the memory is there,
+every file is there and QEMU may read it. All that is missing is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vdesk.changes.drivers import identity
+from vdesk.host import Host, media, qemu_conf
+from vdesk.host.cpu_topology import available, free_huge_pages
+from vdesk.host.pci import Device
+from vdesk.host.pci import devices as read_devices
+from vdesk.model.address import Address
+from vdesk.model.errors import HostError, Problem, Refused, problem
+from vdesk.plans import rules
+from vdesk.plans.vm_devices import strangers
+from vdesk.vm.defined import Defined
+from vdesk.vm.words import shown_size
+
+DESKTOP_RULES = frozenset({"host-display", "in-use", "last-input"})
+"""What a machine with the desktop's own card takes on purpose: its hook stops the desktop before."""
+
+
+def preflight(host: Host, found: Defined, force: tuple[str, ...] = ()) -> list[str]:
+    """Sentences on what was looked at and overridden; Refused with every reason why the start would fail or do harm."""
+    forced = rules.check_force(force)
+    if found.single_gpu:
+        forced |= DESKTOP_RULES
+    said: list[str] = []
+    problems = [*_devices(host, found, forced, said), *_memory(host, found, said), *_files(host, found)]
+    if problems:
+        raise Refused(*problems)
+    files = len(_paths(found))
+    said.append(f"Looked at: {len(found.functions)} devices, {shown_size(found.memory)} of memory, {files} files.")
+    return said
+
+
+# --- devices
+
+
+def _devices(host: Host, found: Defined, forced: frozenset[str], said: list[str]) -> Iterator[Problem]:
+    if not found.functions:
+        return
+    known = read_devices(host)
+    at = {device.address: device for device in known}
+    missing = [address for address in found.functions if address not in at]
+    yield from (_gone(found, address) for address in missing)
+    changed = [each for each in found.identities if _other(host, found, each)]
+    yield from (_changed(found, address) for address, _ in changed)
+    if missing or changed:
+        return  # the rules would speak of devices that nobody means
+    taken = [at[address] for address in dict.fromkeys(found.functions)]
+    try:
+        said += rules.check(host, known, taken, (), forced)
+    except Refused as error:
+        yield from (_for_start(each, found, known, taken) for each in error.problems)
+
+
+def _other(host: Host, found: Defined, each: tuple[str, str]) -> bool:
+    """Whether another device is at the address now than the one that was given, and that the machine still has."""
+    address, was = each
+    if not was or address not in map(str, found.functions):
+        return False
+    now = identity(host, address)
+    return bool(now) and now != was
+
+
+def _gone(found: Defined, address: Address) -> Problem:
+    return problem(
+        "vm.device-missing",
+        f"{found.name} has {address}, and there is no device at that address",
+        "cards were moved or taken out, or another program removed it from the bus",
+        f"see today's addresses with: vdesk groups; then: vdesk detach {found.name} {address}, and vdesk attach"
+        f" {found.name} ADDR",
+    )
+
+
+def _changed(found: Defined, address: str) -> Problem:
+    return problem(
+        "vm.device-changed",
+        f"at {address} is another device now than the one that {found.name} was given",
+        "addresses change when cards are moved or taken out",
+        f"see today's addresses with: vdesk groups; then: vdesk detach {found.name} {address}, and vdesk attach"
+        f" {found.name} ADDR",
+    )
+
+
+def _for_start(each: Problem, found: Defined, known: list[Device], taken: list[Device]) -> Problem:
+    """The group rule in the words of a start: what is missing is attached."""
+    mates = [str(device.address) for device in strangers(known, taken)]
+    if each.id != "rule.group" or not mates:
+        return each
+    give = "; ".join(f"vdesk attach {found.name} {mate}" for mate in mates)
+    return each._replace(remedy=f"give it to the machine too: {give}; or bind it: vdesk bind {mates[0]}")
+
+
+# --- memory
+
+
+def _memory(host: Host, found: Defined, said: list[str]) -> Iterator[Problem]:
+    free = available(host)
+    if free is None:
+        return
+    if found.hugepages:
+        free += free_huge_pages(host)
+    if found.memory <= free:
+        return
+    what = f"{found.name} needs {shown_size(found.memory)} of memory, and {shown_size(free >> 20 << 20)} are free"
+    if found.functions or found.hugepages:
+        yield problem(
+            "vm.memory-busy",
+            what,
+            "with a device of this machine's all of the guest's memory has to be there at the start",
+            f"close large programs, or give it less with: virsh edit {found.name}",
+        )
+    else:
+        said.append(f"{what}: this machine will swap.")
+
+
+# --- files
+
+
+def _paths(found: Defined) -> list[tuple[str, bool]]:
+    """(path, is it a ROM) of every file that the definition names."""
+    return [*((disk.source, False) for disk in found.disks if disk.source), *((rom, True) for rom in found.roms)]
+
+
+def _files(host: Host, found: Defined) -> Iterator[Problem]:
+    """A captured machine lacks the files, so only a live one is looked at."""
+    if not host.is_live:
+        return
+    conf = qemu_conf.settings(host)
+    blocks = {disk.source for disk in found.disks if disk.block}
+    for path, rom in _paths(found):
+        try:
+            kind = host.stat(path.lstrip("/"))
+        except HostError as error:
+            if error.id == "host.absent":
+                yield _missing(found, path)
+            continue
+        if path in blocks or kind.kind != "file":
+            continue
+        yield from _readable(host, found, path, conf, rom=rom)
+
+
+def _readable(host: Host, found: Defined, path: str, conf: dict[str, str], *, rom: bool) -> Iterator[Problem]:
+    folder = None if qemu_conf.runs_as_root(conf) else media.closed_folder(host, path, qemu_conf.users(conf))
+    if folder:
+        yield problem(
+            "vm.file-closed",
+            f"{found.name} needs {path}, and QEMU's user may not enter {folder}",
+            "QEMU runs as a user of its own, for whom a home folder is closed",
+            "move it to /var/lib/libvirt/images, or let QEMU in: sudo setfacl -m"
+            f" u:{qemu_conf.users(conf)[0]}:x {folder}",
+        )
+    elif qemu_conf.confined(host, conf) and qemu_conf.denied(path):
+        place = "/usr/share/vgabios" if rom else "/var/lib/libvirt/images"
+        yield problem(
+            "vm.file-apparmor",
+            f"{found.name} needs {path}, and AppArmor does not let QEMU read it there",
+            "libvirt's profiles leave out hidden folders in a home, and the system's own folders",
+            f"move it to {place}, and name the new place with: virsh edit {found.name}",
+        )
+
+
+def _missing(found: Defined, path: str) -> Problem:
+    return problem(
+        "vm.file-missing",
+        f"{path} is missing, and {found.name} needs it",
+        "the file was moved or removed since the machine was defined",
+        f"put it back, or take it out of the machine with: virsh edit {found.name}",
+    )
