@@ -8,12 +8,13 @@ import pathlib
 import pytest
 
 from tests.kernel.binding import YES, bound, given_back, planned, undone
-from tests.kernel.faulty import FaultyKernel, answers, binds_nothing, faulty, hangs
+from tests.kernel.faulty import Fault, FaultyKernel, answers, binds_nothing, faulty, hangs
 from tests.kernel.pieces import function, host_of, link, place
 from tests.machines.parts import Tree
 from tests.trees import difference, snapshot
 from vdesk.changes import executor
 from vdesk.host import Host
+from vdesk.host.kernel_model import KernelModel
 
 CARD, OTHER = "0000:01:00.0", "0000:00:02.0"
 CONSOLE = "sys/devices/virtual/vtconsole/vtcon0"
@@ -173,6 +174,28 @@ def test_another_has_the_memory_by_then(tmp_path: pathlib.Path) -> None:
         broken = FaultyKernel(host, f"{EFI}.0", f"{EFI}/bind", answers(number))
         report = undone(faulty(host, broken))
         assert (report.exit_code, report.errors) == (0, [])
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENODEV, 1), (errno.ENOENT, 0), (errno.EIO, 1)])
+def test_a_boot_framebuffer_that_does_not_go(number: int, code: int, tmp_path: pathlib.Path) -> None:
+    """Gone while it was looked at is as good as off; that it is still there after all is not."""
+    host = host_of(tmp_path, cards("", boot_vga="1"), firmware())
+    before = snapshot(host.root)
+    broken = faulty(host, FaultyKernel(host, f"{EFI}.0", f"{EFI}/unbind", _leaves(number)))
+    assert executor.run(planned(broken, CARD, force=FORCED), broken, YES).exit_code == code
+    moved = difference(before, snapshot(host.root), OURS)
+    assert bool(moved.removed) != bool(code)
+
+
+def _leaves(number: int) -> Fault:
+    """ENOENT: the driver has gone meanwhile, with the device."""
+
+    def fault(kernel: FaultyKernel, path: str, text: str) -> bool:
+        if number == errno.ENOENT:
+            KernelModel.write(kernel, path, text, 1.0)
+        return answers(number)(kernel, path, text)
+
+    return fault
 
 
 def test_a_failure_later_gives_the_console_back(tmp_path: pathlib.Path) -> None:

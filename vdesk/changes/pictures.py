@@ -6,7 +6,7 @@ from vdesk.changes.change import DONE, Change, Progress, Record
 from vdesk.changes.drivers import UNBIND_SECONDS, boot_id
 from vdesk.host import Host
 from vdesk.host.consoles import CONSOLES, PLATFORM, present, state
-from vdesk.model.errors import Absent, Busy, HostError, TimedOut, VdeskError, problem
+from vdesk.model.errors import Absent, HostError, TimedOut, VdeskError, problem
 
 GONE = "the kernel has taken the boot framebuffer {} away for good; it is there again after the next boot"
 
@@ -134,7 +134,7 @@ def _switch(host: Host, given: str, bound: bool) -> None:
 
 
 def _move(host: Host, device: str, driver: str, bound: bool, progress: Progress) -> None:
-    """ENODEV and EBUSY: another driver has the memory by now, or the device is on its way out."""
+    """A device that is on its way out needs no unbind; one that another driver has the memory of cannot come back."""
     if not host.exists(f"{PLATFORM}/devices/{device}"):
         progress(GONE.format(device))
         return
@@ -143,9 +143,7 @@ def _move(host: Host, device: str, driver: str, bound: bool, progress: Progress)
     late = [] if bound else [(_attribute(driver, True), device)]
     try:
         host.sysfs_write(_attribute(driver, bound), device, UNBIND_SECONDS, late)
-    except (Absent, Busy) as error:
-        progress(f"{device}: {error.cause}; the picture of a driver has taken its place")
     except HostError as error:
-        if not bound:
+        if not bound and not isinstance(error, Absent):
             raise
-        progress(f"{device}: {error.cause}; it is there again after the next boot")
+        progress(f"{device}: {error.cause}; where no driver shows a picture now, it is there again after the next boot")
