@@ -24,7 +24,14 @@ def check_user(name: str) -> str:
     """A name of a local account of Windows (20 characters, none that its account database refuses)."""
     cause = _hidden(name) or _user_cause(name)
     if cause:
-        raise _wrong("usage.user", f"--user: {name!r} is not a name for a Windows account", cause, "--user luke")
+        raise WrongUsage(
+            problem(
+                "usage.user",
+                f"--user: {name!r} is not a name for a Windows account",
+                cause,
+                "give for example: --user luke",
+            )
+        )
     return name
 
 
@@ -50,14 +57,28 @@ def check_computer(name: str, user: str) -> str:
     elif name.lower() == user.lower():
         cause = "the account has this name already"
     if cause:
-        raise _wrong("usage.computer", f"--computer: {name!r} is not a name for a computer", cause, "--computer hoth")
+        raise WrongUsage(
+            problem(
+                "usage.computer",
+                f"--computer: {name!r} is not a name for a computer",
+                cause,
+                "give for example: --computer hoth",
+            )
+        )
     return name
 
 
 def check_language(text: str, option: str, pattern: re.Pattern[str] = LANGUAGE) -> str:
     """A language as Windows names it; for a keyboard, its layout's numbers too."""
     if not pattern.fullmatch(text):
-        raise _wrong("usage.language", f"{option}: {text!r} is no language", "it has the form en-US", f"{option} en-US")
+        raise WrongUsage(
+            problem(
+                "usage.language",
+                f"{option}: {text!r} is no language",
+                "it has the form en-US",
+                f"give for example: {option} en-US",
+            )
+        )
     return text
 
 
@@ -66,7 +87,14 @@ def check_text(text: str, option: str) -> str:
     cause = _hidden(text) or ("" if text.strip() == text else "it begins or ends with a blank")
     if cause or not 1 <= len(text) <= TEXT_LENGTH:
         cause = cause or f"it has 1 to {TEXT_LENGTH} characters"
-        raise _wrong("usage.setup-word", f"{option}: {text!r} is not what Setup could know", cause, f"{option} NAME")
+        raise WrongUsage(
+            problem(
+                "usage.setup-word",
+                f"{option}: {text!r} is not what Setup could know",
+                cause,
+                f"give it as it is written there: {option} NAME",
+            )
+        )
     return text
 
 
@@ -78,7 +106,7 @@ def check_password(password: str) -> str:
     elif len(password) > PASSWORD_LENGTH:
         cause = f"it has more than {PASSWORD_LENGTH} characters"
     if cause:
-        raise _wrong("usage.password", "this password cannot be used", cause, "another one")
+        raise WrongUsage(problem("usage.password", "this password cannot be used", cause, "choose another one"))
     return password
 
 
@@ -86,7 +114,3 @@ def _hidden(text: str) -> str:
     if any(unicodedata.category(sign) in HIDDEN or sign in "\ufffe\uffff" for sign in text):
         return "it has a character that nobody can see or type, or that no XML can hold"
     return ""
-
-
-def _wrong(id: str, what: str, cause: str, example: str) -> WrongUsage:
-    return WrongUsage(problem(id, what, cause, f"give for example: {example}"))
