@@ -68,6 +68,6 @@ def test_orders_can_be_obeyed(path: Path) -> None:
 
 def test_the_test_sees() -> None:
     """What it is to find, it finds."""
-    assert list(mistakes("read it with: sudo vdesk gpu rom 01:00.0"))
+    assert list(mistakes("read it with: sudo vdesk gpu bios 01:00.0"))
     assert list(mistakes("take it at boot: sudo vdesk bind 01:00.0 --boott"))
     assert not list(mistakes("sudo vdesk iommu enable, then vdesk bind 01:00.0 --only; vdesk shows its plan"))

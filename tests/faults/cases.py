@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from tests.faults.played import ISO, NVIDIA_MODULES
+from tests.faults.played import ISO, NVIDIA_MODULES, Played
 from tests.machines.parts import Machine
+from tests.unit import test_boot_image as images
 from tests.unit.scenes import with_card
+from tests.unit.test_gpu import CHOICE, PRIME
 
 CREATE = f"create hoth --iso {ISO} --os linux --disk 4MiB --memory 2GiB --cpus 2"
 DOMAIN = '<domain type="{kind}"><name>hoth</name><memory>1024</memory><os><type machine="q35">hvm</type></os></domain>'
@@ -24,13 +27,37 @@ def nvidia() -> Machine:
     return replace(found, files={**found.files, **{f"sys/module/{name}/refcnt": "0\n" for name in NVIDIA_MODULES}})
 
 
+def two_kernels(played: Played) -> None:
+    """Two kernels with their images, and the programs of initramfs-tools."""
+    for name in images.KERNELS:
+        (played.root / "lib/modules" / name).mkdir(parents=True, exist_ok=True)
+    (played.root / "run/systemd/system").mkdir(parents=True, exist_ok=True)
+    (played.root / "usr/bin/python3").touch()
+    for name, text in (
+        ("lsinitramfs", images.LIST),
+        ("mkinitramfs", "exit 1"),
+        ("update-initramfs", images.UPDATE.replace("BREAK", ":")),
+    ):
+        played.fake(name, text)
+    for path in images.IMAGES:
+        (played.root / path).write_text("old\n")
+    subprocess.run([played.programs / "update-initramfs", "-u", "-k", "all"], check=True)
+
+
+def prime(played: Played) -> None:
+    """Ubuntu's prime-select, set to intel."""
+    played.fake("prime-select", PRIME)
+    (played.root / CHOICE).write_text("off\n")
+    subprocess.run([played.programs / "prime-select", "intel"], check=True, stdout=subprocess.DEVNULL)
+
+
 @dataclass(frozen=True)
 class Case:
     """A command line; `before` are run first and stay; `libvirt` is the driver that it talks to.
 
     `defined`: a machine hoth of a person's is there. `final`: the errors of an undo that cannot bring all back, as the
     command says before. `halts` are commands that end where this one, too, has come to the end of a part. `kept` is
-    False for what leaves nothing to be taken back: it is finished by running it again."""
+    False for what leaves nothing to be taken back: it is finished by running it again. `setup` adds to the machine."""
 
     line: str
     before: tuple[str, ...] = ()
@@ -40,13 +67,23 @@ class Case:
     final: tuple[str, ...] = ()
     halts: tuple[tuple[str, ...], ...] = ()
     kept: bool = True
+    setup: Callable[[Played], None] | None = None
 
 
 CASES: dict[str, tuple[Case, ...]] = {
     "iommu enable": (Case("iommu enable --igfx-off --pt"),),
     "iommu disable": (Case("iommu disable", ("iommu enable --pt",)),),
-    "bind": (Case("bind 01:00.0"), Case("bind 01:00.0", base=nvidia)),
-    "unbind": (Case("unbind 01:00.0", ("bind 01:00.0",)), Case("unbind 01:00.0", ("bind 01:00.0",), base=nvidia)),
+    "bind": (
+        Case("bind 01:00.0"),
+        Case("bind 01:00.0", base=nvidia),
+        Case("bind 01:00.0 --boot", setup=two_kernels),
+    ),
+    "unbind": (
+        Case("unbind 01:00.0", ("bind 01:00.0",)),
+        Case("unbind 01:00.0", ("bind 01:00.0",), base=nvidia),
+        Case("unbind 01:00.0 --boot", ("bind 01:00.0 --boot",), setup=two_kernels),
+    ),
+    "gpu select": (Case("gpu select on-demand", base="laptop-muxless", setup=prime),),
     "hook install": (Case("hook install"),),
     "hook remove": (Case("hook remove", ("hook install",)),),
     "undo": (
@@ -71,8 +108,14 @@ EVERY = {f"{name}-{number}": case for name, some in CASES.items() for number, ca
 KEPT = {name: case for name, case in EVERY.items() if case.kept}
 PASSING = {name: case for name, case in EVERY.items() if not case.kept}
 READING = {
-    "check", "demo", "groups", "history", "hook check", "hook status", "iommu groups", "iommu status", "list", "show",
+    "check", "demo", "doctor", "gpu list", "gpu query", "groups", "history", "hook check", "hook status",
+    "iommu groups", "iommu status", "list", "show",
 }  # fmt: skip
+# These write one new file that the person names, and nothing else: no journal, no undo.
+WRITING = {
+    "answer-file": "answer-file /root/answers.xml --user me --password-file /root/password",
+    "gpu rom": "gpu rom 01:00.0 -o {root}/rom.bin",
+}
 # What a command calls that changes something: it then has to stand in CASES.
 CHANGES = ("changing", "act", "mode", "consent")
 

@@ -73,7 +73,7 @@ class Programs:
     live = True
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self.fakes = LocalRunner([str(folder), "/usr/bin", "/bin"])
+        self.folder, self.fakes = folder, LocalRunner([str(folder), "/usr/bin", "/bin"])
         recorded = {
             tuple(each["argv"]): Completed(tuple(each["argv"]), each["exit_code"], each["stdout"], each["stderr"])
             for each in json.loads((root / "run/vdesk/commands.json").read_text())
@@ -90,7 +90,7 @@ class Programs:
         self, argv: Sequence[str], *, timeout: float, changes: bool, on_line: Callable[[str], None] | None
     ) -> Completed:
         """Run the fake; what was recorded answers for itself."""
-        if not changes and argv[0] in self.names:
+        if not changes and argv[0] in self.names and not (self.folder / argv[0]).exists():
             return self.recorded.run(argv, timeout=timeout, changes=changes, on_line=on_line)
         return self.fakes.run(argv, timeout=timeout, changes=changes, on_line=on_line)
 
@@ -125,7 +125,8 @@ class Played:
     def fake(self, name: str, text: str) -> None:
         """Put a program there, or another in its place."""
         file = self.programs / name
-        file.write_text("#!/bin/sh\n" + text.format(root=self.root) + "\n")
+        own = text.replace("ROOT", str(self.root)) if "ROOT" in text else text.format(root=self.root)
+        file.write_text(f"#!/bin/sh\n{own}\n")
         file.chmod(0o755)
 
     def host(self) -> Host:

@@ -29,21 +29,38 @@ SELF = KernelModel.restore.__code__
 
 
 class Steps:
-    """Counts the steps of this process from `watch` on, and calls `reached` before each with its number and name."""
+    """Counts the steps of this process, and calls `reached` before each with its number and name. The first is what
+    first changes a file (`early`: also what programs and libvirt are asked to do before that)."""
 
-    def __init__(self, reached: Callable[[int, str], None]) -> None:
-        self.reached, self.count, self.inside = reached, 0, 0
+    now: Steps | None = None
+
+    def __init__(self, reached: Callable[[int, str], None], early: bool = False) -> None:
+        self.reached, self.early, self.count, self.inside = reached, early, 0, 0
 
     def watch(self) -> None:
-        """Begin, in this thread and those that it starts."""
-        threading.setprofile(self._look)
-        sys.setprofile(self._look)
+        """Begin. Looking at every call is slow, so before the first change only Python's own audit events are."""
+        if Steps.now is None:
+            sys.addaudithook(_audited)
+        Steps.now = self
+        if self.early:
+            self._closely()
 
-    @staticmethod
-    def done() -> None:
+    def done(self) -> None:
         """Watch no more."""
         sys.setprofile(None)
         threading.setprofile(None)
+        self.early = True
+
+    def first(self, name: str) -> None:
+        """The first change is about to happen."""
+        if not self.early:
+            self.early = True
+            self._closely()
+            self._step(name)
+
+    def _closely(self) -> None:
+        threading.setprofile(self._look)
+        sys.setprofile(self._look)
 
     def _look(self, frame: FrameType, event: str, arg: object) -> None:
         if frame.f_code in (KERNEL, SELF) and event in ("call", "return"):
@@ -66,10 +83,17 @@ class Steps:
         self.reached(self.count, name)
 
 
-def counted(action: Callable[[], object]) -> list[str]:
+def _audited(event: str, words: tuple[object, ...]) -> None:
+    if Steps.now is not None and not Steps.now.early and event in ("open", "os.mkdir"):
+        name, flags = event.rpartition(".")[2], words[-1] if event == "open" else os.O_WRONLY
+        if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR) and words[0] != os.devnull:
+            Steps.now.first(name)
+
+
+def counted(action: Callable[[], object], early: bool = False) -> list[str]:
     """The names of the steps that the action takes."""
     found: list[str] = []
-    steps = Steps(lambda number, name: found.append(name))
+    steps = Steps(lambda number, name: found.append(name), early)
     steps.watch()
     try:
         action()
@@ -78,14 +102,16 @@ def counted(action: Callable[[], object]) -> list[str]:
     return found
 
 
-def stopped_at(wanted: int, action: Callable[[], object], how: signal.Signals = signal.SIGKILL) -> object:
+def stopped_at(
+    wanted: int, action: Callable[[], object], how: signal.Signals = signal.SIGKILL, early: bool = False
+) -> object:
     """Run the action in this process, which gets the signal right before that step."""
 
     def reached(number: int, name: str) -> None:
         if number == wanted:
             os.kill(os.getpid(), how)
 
-    steps = Steps(reached)
+    steps = Steps(reached, early)
     steps.watch()
     try:
         return action()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import pytest
 
 from tests.machines.builder import machine
 from tests.unit.scenes import CARD, GONE, IGPU, Scene, Stage, booted, logged, recorded, with_card, with_device
+from vdesk.at_boot.listed import digest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "checks.md"
 LEVELS = {
@@ -38,6 +40,7 @@ LEVELS = {
     "libvirt.hook": "ok warn unknown",
     "user.groups": "ok info warn unknown",
     "boot.loader": "ok info warn unknown",
+    "boot.binding": "ok info warn",
     "host.memory": "ok warn fail unknown",
 }
 KERNEL = machine("debian").distribution.kernel
@@ -55,6 +58,16 @@ NO_GRUB = {each: GONE for each in ("boot/grub", "etc/default", "usr/sbin/update-
 NO_ISO = {"var/lib/libvirt/images/virtio-win.iso": GONE}
 ONLY_LIBVIRT = "kvm:x:108:\nlibvirt:x:109:user\n"
 NO_IDS = "\n".join(f"{name}:x:{number}:" for name, number in (("kvm", 108), ("libvirt", 109))) + "\n"
+
+
+BOARD = "10de:1402 1043:8591"
+AT_BOOT = f"0000:01:00.0 {BOARD}\n"
+
+
+def at_boot(phase: str) -> dict[str, str]:
+    """The card bound at boot, and what the boots have shown."""
+    state = {"phase": phase, "digest": digest(AT_BOOT)}
+    return {"etc/vdesk/devices": AT_BOOT, "var/lib/vdesk/boot/state": json.dumps(state)}
 
 
 class Case(NamedTuple):
@@ -207,6 +220,10 @@ CASES = [
     Case(Scene("debian", {"boot/refind_linux.conf": ""}), "boot.loader", "warn", "refind bootctl"),
     Case(Scene("article", {"run/ostree-booted": ""}), "boot.loader", "warn", "rpm-ostree kargs"),
     Case(Scene("debian", NO_GRUB), "boot.loader", "unknown"),
+    Case(Scene("handed-over", {"etc/vdesk/devices": AT_BOOT}), "boot.binding", "info", "trial"),
+    Case(Scene("handed-over", at_boot("confirmed")), "boot.binding", "ok", "0000:01:00.0"),
+    Case(Scene("handed-over", at_boot("failed")), "boot.binding", "warn", "off"),
+    Case(Scene("debian", {"etc/vdesk/devices": f"0000:7f:00.0 {BOARD}\n"}), "boot.binding", "warn", "0000:7f:00.0"),
     Case(Scene("debian", {"proc/meminfo": MEMINFO.format(6 << 20, 5 << 20)}), "host.memory", "warn", "6.0 GiB"),
     Case(Scene("debian", {"proc/meminfo": MEMINFO.format(16 << 20, 2 << 20)}), "host.memory", "warn", "close programs"),
     Case(Scene("debian", {"proc/meminfo": MEMINFO.format(3 << 20, 2 << 20)}), "host.memory", "fail"),
