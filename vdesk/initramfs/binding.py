@@ -141,6 +141,7 @@ def derive(host: Host, rows: Sequence[Listed], display: bool, folders: Iterable[
     for path in paths if wanted else reversed(paths):
         data, mode = wanted.get(path, (None, 0))
         found = content(host, path)
+        host.sweep(path)
         if data is None:
             if found is not None:
                 host.remove(path)
