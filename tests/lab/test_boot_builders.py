@@ -11,7 +11,7 @@ from .test_boot_binding import CARD, SLOW, SOUND, wait_for_phase
 from .typed import driver, own_files, typed
 
 pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(3600)]
-INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-download "
+INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install --yes "
 
 
 def bound_by(machine: Machine) -> str:
