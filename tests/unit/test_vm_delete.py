@@ -1,0 +1,97 @@
+"""`vdesk delete`: what goes, what stays, and what the journal and the hook knew of the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machines.builder import build
+from tests.trees import difference, snapshot
+from tests.unit.vm_cases import IMAGES, in_memory
+from vdesk.changes import undoing
+from vdesk.changes.executor import Mode, run
+from vdesk.host import Host, captured
+from vdesk.host.libvirt_conn import connect
+from vdesk.plans import vm, vm_delete
+from vdesk.plans.hook_status import STATES
+from vdesk.vm.spec import Request
+
+YES = Mode(yes=True)
+NODE = """<node><domain type='test'><name>test</name><memory>8192</memory><os><type>hvm</type></os></domain>
+<network><name>default</name><bridge name='virbr0'/></network></node>"""
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    for folder in in_memory():
+        root = build("article-booted", folder / "machine")
+        for name in ("Win10.iso", "virtio-win.iso"):
+            (root / IMAGES / name).write_bytes(b"")
+        yield captured(str(root))
+
+
+@pytest.fixture
+def uri(tmp_path: Path, host: Host) -> str:
+    """A test driver of this test's own, with hoth created in it."""
+    (tmp_path / "node.xml").write_text(NODE)
+    address = f"test://{tmp_path}/node.xml"
+    assert run(vm.create(host, Request("hoth", f"/{IMAGES}/Win10.iso"), address), host, YES).exit_code == 0
+    return address
+
+
+def test_nothing_is_left_to_take_back(host: Host, uri: str) -> None:
+    """With its disk gone, neither the delete nor the create before it is an entry that undo stumbles over."""
+    image = Path(host.root) / IMAGES / "hoth.img"
+    image.write_bytes(b"windows")
+    assert run(vm_delete.delete(host, connect(host, uri), "hoth", disks=True), host, YES).exit_code == 0
+    assert not image.exists()
+    assert [entry.state for entry in undoing.entries(host)] == ["undone", "settled"]
+    back = undoing.undo(host, None, True, YES)
+    assert (back.exit_code, connect(host, uri).find("hoth")) == (0, None)
+
+
+def test_without_its_disks_it_can_be_taken_back(host: Host, uri: str) -> None:
+    image = Path(host.root) / IMAGES / "hoth.img"
+    image.write_bytes(b"windows")
+    before = snapshot(Path(host.root) / "var/lib/libvirt")
+    plan = vm_delete.delete(host, connect(host, uri), "hoth", disks=False)
+    assert plan.notes == [f"/{IMAGES}/hoth.img stays: it is removed only with --disks"]
+    assert run(plan, host, YES).exit_code == 0
+    assert not difference(before, snapshot(Path(host.root) / "var/lib/libvirt"))
+    assert undoing.undo(host, None, False, YES).exit_code == 0
+    assert connect(host, uri).find("hoth")
+
+
+def test_what_the_hook_wrote_down_goes_too(host: Host, uri: str) -> None:
+    found = connect(host, uri).find("hoth")
+    assert found
+    state = Path(host.root) / STATES / f"{found.uuid}.json"
+    state.parent.mkdir(parents=True)
+    state.write_text('{"functions": {"0000:01:00.0": {"driver": "nouveau"}}, "modules": [], "services": []}')
+    plan = vm_delete.delete(host, connect(host, uri), "hoth", disks=False)
+    assert [change.kind for change in plan.changes] == ["undefine", "file"]
+    assert any("vdesk unbind 0000:01:00.0" in sentence for sentence in plan.final)
+    assert run(plan, host, YES).exit_code == 0 and not state.exists()
+
+
+def test_a_devices_content_is_never_touched(host: Host, uri: str) -> None:
+    """A disk that is a link, a folder or a block device by the definition stays, with the reason."""
+    image = Path(host.root) / IMAGES / "hoth.img"
+    image.symlink_to("elsewhere.img")
+    (image.parent / "elsewhere.img").write_bytes(b"mine")
+    plan = vm_delete.delete(host, connect(host, uri), "hoth", disks=True)
+    assert [change.kind for change in plan.changes] == ["undefine"] and "no regular file" in plan.notes[0]
+    libvirt = connect(host, uri)
+    found = libvirt.find("hoth")
+    assert found
+    text = found.xml.replace("type='file' device='disk'", "type='block' device='disk'").replace(
+        "file='/var", "dev='/var"
+    )
+    libvirt.undefine("hoth")
+    libvirt.define(text)
+    image.unlink()
+    image.write_bytes(b"device")
+    plan = vm_delete.delete(host, libvirt, "hoth", disks=True)
+    assert [change.kind for change in plan.changes] == ["undefine"] and "empties no device" in plan.notes[0]
