@@ -96,7 +96,7 @@ def test_a_rule_can_be_overridden_and_is_then_said(debian: Path) -> None:
 
 
 def test_the_desktops_own_card_is_taken_on_purpose(debian: Path) -> None:
-    assert "rule.host-display" not in ids(look(debian, machine("00:02.0", mark="<d:single-gpu/>")))
+    assert "rule.host-display" not in ids(look(debian, machine("00:02.0", mark="<d:desktop stop='yes'/>")))
 
 
 def test_a_group_is_completed_by_attach(folder: Path) -> None:

@@ -77,6 +77,8 @@ CASES = {
     "card-and-devices": Case("debian", "--gpu pci_0000_01_00_0 --device 02:00.0 --usb 046d:c52b --usb 0951:1666"),
     "rom": Case("handed-over", "--gpu 01:00.0 --rom /usr/share/vgabios/gtx950.rom", (ROM,)),
     "qcow2": Case("article-booted", "--disk 80GiB --disk-format qcow2"),
+    "new-volume": Case("debian", "--disk vg0/win:64GiB"),
+    "single-gpu": Case("single-gpu", "--single-gpu --pin"),
     "existing-disk": Case("article-booted", "--disk '/srv/Old Windows & more.qcow2'", (QCOW2,)),
     "volume": Case("article-booted", "--disk /dev/vg/windows"),
     "pin": Case("article-booted", "--pin"),

@@ -42,6 +42,7 @@ CONNECT = click.option("--connect", metavar="URI", help="libvirt's address; qemu
 @click.option("--looking-glass", metavar="WxH", help="Shared memory for Looking Glass at this resolution.")
 @click.option("--evdev", is_flag=True, help="Share every keyboard and mouse; both Ctrl keys switch.")
 @click.option("--unattended", metavar="FILE", help="A finished autounattend.xml, put on a disc of its own.")
+@click.option("--single-gpu", is_flag=True, help="Give it the only card: the desktop ends while it runs.")
 @click.option("--force", metavar="RULE", multiple=True, help="Override exactly this safety rule.")
 @click.option("--print-xml", is_flag=True, help="Print the definition and change nothing.")
 @click.option("--start", "start_it", is_flag=True, help="Start the machine, too.")

@@ -11,7 +11,7 @@ from vdesk.host.pci import Device, find
 from vdesk.host.pci import devices as read_devices
 from vdesk.model.address import Address, parse_address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
-from vdesk.plans import rules
+from vdesk.plans import rules, single_gpu
 from vdesk.vm.spec import Request
 
 Choose = Callable[[str, Sequence[tuple[str, str]]], str | None]
@@ -34,6 +34,9 @@ class Given:
 def given(host: Host, request: Request, choose: Choose | None) -> Given:
     """What the request gives to the machine; WrongUsage for what is not there, Refused by a rule."""
     force = rules.check_force(request.force)
+    if request.single_gpu:
+        single_gpu.check(request)
+        force |= frozenset(single_gpu.RULES)
     known = read_devices(host)
     asked = rules.named_devices(known, request.devices)
     card = _card(host, known, request, choose)
@@ -51,6 +54,8 @@ def _card(host: Host, known: list[Device], request: Request, choose: Choose | No
         return None
     if request.gpu != "auto":
         return _named(known, parse_address(request.gpu))
+    if request.single_gpu:
+        return single_gpu.card(host, known)
     free, busy = _free_cards(host, known)
     if len(free) == 1:
         return free[0]

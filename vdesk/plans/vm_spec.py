@@ -10,7 +10,7 @@ from vdesk.host.libvirt_conn import Libvirt
 from vdesk.host.virtio_iso import SOURCE, find_virtio_iso
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
-from vdesk.plans import vm_devices, vm_disks
+from vdesk.plans import single_gpu, vm_devices, vm_disks
 from vdesk.plans.vm_devices import Choose, Given
 from vdesk.vm import defaults, identity, layout, words
 from vdesk.vm.capabilities import has_kvm
@@ -78,7 +78,10 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
         gpu=places.gpu,
         functions=tuple(replace(each, identity=device_identity(host, str(each.address))) for each in places.functions),
         ports=layout.ports(places.functions) if request.machine == "q35" else 0,
+        stops_desktop=request.single_gpu,
     )
+    if request.single_gpu:
+        single_gpu.announce(host, request.name, say)
     _warn(spec, gives, say)
     if spec.kvm and facts.no_virtualization:
         say("The processor offers neither VT-x nor AMD-V: the machine does not start before it is on. See: vdesk check")

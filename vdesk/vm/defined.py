@@ -104,7 +104,7 @@ def _more(root: Element, mark: Element | None) -> dict[str, Any]:
         "shared_memory": _bytes(shared),
         "evdev": tuple(each.get("dev", "") for each in root.findall("devices/input[@type='evdev']/source")),
         "identities": tuple((each.get("address", ""), each.get("identity", "")) for each in devices),
-        "single_gpu": mark is not None and mark.find(f"{{{MARK}}}single-gpu") is not None,
+        "single_gpu": mark is not None and mark.find(f"{{{MARK}}}desktop[@stop='yes']") is not None,
     }
 
 

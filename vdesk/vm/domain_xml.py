@@ -45,6 +45,8 @@ def _metadata(root: Element, spec: Spec) -> None:
     for each in spec.functions:
         if each.identity:
             SubElement(mark, "vdesk:device", address=str(each.address), identity=each.identity)
+    if spec.stops_desktop:
+        SubElement(mark, "vdesk:desktop", stop="yes")
     if spec.disk.create is not None and not spec.disk.block:  # a volume's content is never removed by vdesk
         SubElement(mark, "vdesk:disk", path=spec.disk.path)
     if spec.answer_disc:

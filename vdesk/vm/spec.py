@@ -34,6 +34,7 @@ class Request:
     looking_glass: str | None = None
     evdev: bool = False
     unattended: str | None = None
+    single_gpu: bool = False
     force: tuple[str, ...] = ()
 
 
@@ -133,6 +134,7 @@ class Spec:
     hugepages: bool = False
     shared_memory: int | None = None
     evdev: tuple[Evdev, ...] = ()
+    stops_desktop: bool = False
 
     @property
     def windows(self) -> bool:
