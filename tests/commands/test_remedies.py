@@ -16,12 +16,16 @@ TOP = Path(__file__).resolve().parents[2]
 # The commands of the contract: prose (`vdesk changes nothing`) is told from an order, and a missing one is found.
 NAMES = (
     "check", "groups", "iommu", "bind", "unbind", "gpu", "create", "list", "start", "stop", "show", "attach", "detach",
-    "delete", "doctor", "hook", "setup", "install", "history", "undo", "capture", "demo",
+    "delete", "doctor", "hook", "setup", "install", "history", "undo", "capture", "demo", "report", "answer-file",
 )  # fmt: skip
 SAID = re.compile(
     rf"\bvdesk ((?:-\w |--[\w-]+ )*(?:{'|'.join(NAMES)})\b(?: (?:--[a-z-]+|-[nyv]\b|[a-z]+\b|[A-Z0-9:.{{}}\[\]]+))*)"
 )
-SUBCOMMANDS = {"iommu": {"status", "enable", "disable", "groups"}}
+SUBCOMMANDS = {
+    "iommu": {"status", "enable", "disable", "groups"},
+    "gpu": {"list", "query", "select", "rom"},
+    "hook": {"install", "remove", "status", "check"},
+}
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -68,6 +72,6 @@ def test_orders_can_be_obeyed(path: Path) -> None:
 
 def test_the_test_sees() -> None:
     """What it is to find, it finds."""
-    assert list(mistakes("read it with: sudo vdesk gpu bios 01:00.0"))
+    assert list(mistakes("read it with: sudo vdesk gpu rom 01:00.0 --to FILE"))
     assert list(mistakes("take it at boot: sudo vdesk bind 01:00.0 --boott"))
     assert not list(mistakes("sudo vdesk iommu enable, then vdesk bind 01:00.0 --only; vdesk shows its plan"))

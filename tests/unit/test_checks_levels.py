@@ -87,11 +87,13 @@ def everywhere(scene: Scene, level: str, *ids: str) -> list[Case]:
 
 GOOD, NONE = Scene("debian"), Scene("empty")
 CARDS = "gpu.host-display gpu.group gpu.driver gpu.rom gpu.reset gpu.power"
+SOMETIMES = "boot.binding"  # only where something is bound at boot
+EVERYWHERE = [id for id in LEVELS if id not in CARDS and id != SOMETIMES]
 AWAY: dict[str, str | bytes | None] = {CARD: GONE}
 ONE, TWO = "0000:01:00.0", "0000:00:02.0"
 CASES = [
-    *everywhere(GOOD, "ok", *(id for id in LEVELS if id not in CARDS)),
-    *everywhere(NONE, "unknown", *(id for id in LEVELS if id not in CARDS)),
+    *everywhere(GOOD, "ok", *EVERYWHERE),
+    *everywhere(NONE, "unknown", *EVERYWHERE),
     Case(Scene("debian", {"proc/cpuinfo": "flags : fpu\n"}), "cpu.virtualization", "fail", "switched off"),
     Case(logged("debian", "x86/cpu: VMX (outside TXT) disabled by BIOS"), "cpu.virtualization", "fail", "VT-x"),
     Case(logged("amd-two-ccx", "kvm: disabled by bios"), "cpu.virtualization", "fail", "SVM Mode"),

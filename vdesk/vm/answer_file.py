@@ -49,7 +49,8 @@ def answer_file(wanted: Wanted) -> bytes:
     _specialize(SubElement(root, "settings", {"pass": "specialize"}), wanted)
     _oobe(SubElement(root, "settings", {"pass": "oobeSystem"}), wanted)
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
 
 
 def _component(settings: Element, name: str) -> Element:
