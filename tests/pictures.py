@@ -1,6 +1,6 @@
 """The pictures of README and docs: commands run on the demo machine in a terminal of 100 columns, drawn as SVG.
 
-python -m tests.pictures          writes docs/pictures/*.svg
+    python -m tests.pictures          writes docs/pictures/*.svg
 """
 
 from __future__ import annotations

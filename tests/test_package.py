@@ -23,16 +23,7 @@ def test_wheel_holds_everything(tmp_path: Path) -> None:
         copy = tmp_path / "source" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((TOP / name).read_bytes() if (TOP / name).exists() else b"")
-    build = [
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        str(tmp_path),
-        str(tmp_path / "source"),
-    ]  # noqa: E501
+    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(tmp_path / "source")]  # noqa: E501
     subprocess.run([sys.executable, "-m", *build], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("vdesk-*.whl")
     assert wheel.name == f"vdesk-{vdesk.__version__}-py3-none-any.whl"

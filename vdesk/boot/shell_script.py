@@ -12,29 +12,10 @@ from vdesk.boot.shell_types import NAME, NAME_START, ShellError, Word
 from vdesk.boot.shell_words import Words
 
 # Commands that can set any variable of this shell, or change what later commands mean.
-SETS_ANY = frozenset(
-    (
-        ".",
-        "source",
-        "read",
-        "getopts",
-        "alias",
-        "unalias",
-        "local",
-        "readonly",
-        "trap",
-        "set",
-        "command",
-        "builtin",
-        "declare",
-        "typeset",
-        "let",
-        "mapfile",
-        "readarray",
-        "shopt",
-        "enable",
-    )
-)
+SETS_ANY = frozenset((
+    ".", "source", "read", "getopts", "alias", "unalias", "local", "readonly", "trap", "set", "command", "builtin",
+    "declare", "typeset", "let", "mapfile", "readarray", "shopt", "enable",
+))
 # Commands after which the rest of the file may not be reached.
 STOPS = frozenset(("eval", "return", "exit", "exec", "break", "continue"))
 SPECIAL_BUILTINS = SETS_ANY | STOPS | frozenset((":", "export", "unset", "shift", "times"))

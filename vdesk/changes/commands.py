@@ -170,7 +170,9 @@ def _take(host: Host, data: bytes) -> None:
     """What undo asks of a file that it generates again: nothing more than the checks."""
 
 
-def _generate(host: Host, record: Record, progress: Progress, accept: Callable[[Host, bytes], None] = _take) -> bool:
+def _generate(
+    host: Host, record: Record, progress: Progress, accept: Callable[[Host, bytes], None] = _take
+) -> bool:
     new = beside(record["path"])
 
     def filled(argv: Sequence[str]) -> list[str]:
