@@ -11,7 +11,8 @@ from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
-from vdesk.plans.bind import bind, unbind
+from vdesk.plans.bind import bind
+from vdesk.plans.giving_back import unbind
 
 YES = Mode(yes=True)
 OURS = ("var/lib/vdesk",)

@@ -13,7 +13,7 @@ from .cache import log_folder
 from .machine import Machine
 from .typed import driver, override, own_files
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.timeout(7200)
 
 CYCLES = int(os.environ.get("VDESK_LAB_CYCLES", "3"))
 ROUNDS = int(os.environ.get("VDESK_LAB_ROUNDS", "3"))
@@ -47,6 +47,7 @@ def state(machine: Machine) -> list[str]:
     return [*places, *links.splitlines(), *own_files(machine)]
 
 
+@pytest.mark.lab
 def test_bind_and_unbind_again_and_again(article: Machine) -> None:
     article.run(CYCLE, check=True)  # loads vfio-pci, which stays
     before, first = state(article), held(article)
@@ -65,6 +66,7 @@ def test_bind_and_unbind_again_and_again(article: Machine) -> None:
     assert state(article) == before
 
 
+@pytest.mark.lab_long
 def test_beside_others(article: Machine) -> None:
     """Each once a round, so that all share the slow moments; the first round is not counted."""
     times: dict[str, list[float]] = {}

@@ -16,7 +16,8 @@ from vdesk.changes.journal import Journal
 from vdesk.host import Host, captured
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
-from vdesk.plans.bind import bind, unbind
+from vdesk.plans.bind import bind
+from vdesk.plans.giving_back import unbind
 
 YES = Mode(yes=True)
 OURS = ("var/lib/vdesk",)

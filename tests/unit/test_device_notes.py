@@ -14,8 +14,8 @@ from vdesk.changes import undoing
 from vdesk.host import Host
 from vdesk.host.pci import devices
 from vdesk.model.address import parse_address
-from vdesk.plans.bind import unbind
 from vdesk.plans.device_notes import notes
+from vdesk.plans.giving_back import unbind
 
 CARD, OTHER = "0000:01:00.0", "0000:00:02.0"
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.16  Release Build\n"

@@ -15,7 +15,7 @@ from vdesk.changes.journal import Journal
 from vdesk.host import captured
 from vdesk.model.address import parse_address
 from vdesk.model.errors import Refused
-from vdesk.plans.bind import unbind
+from vdesk.plans.giving_back import unbind
 
 
 @pytest.fixture

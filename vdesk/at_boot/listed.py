@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -43,4 +42,6 @@ def written(devices: Iterable[Listed], display: bool) -> str:
 
 def digest(text: str) -> str:
     """What tells one list from another: SHA-256 of its devices, in hex."""
+    import hashlib
+
     return hashlib.sha256(written(parse(text), needs_display(text)).encode()).hexdigest()

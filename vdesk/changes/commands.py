@@ -3,11 +3,10 @@ power loss."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 
 from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record
-from vdesk.changes.files import content, digest
+from vdesk.changes.files import content, digest, packed, unpacked
 from vdesk.host import Host
 from vdesk.model.errors import Absent, HostError, VdeskError, problem
 
@@ -105,7 +104,7 @@ class GenerateFile(Change):
             "checks": self.checks,
             "wanted": self.wanted,
             "timeout": self.timeout,
-            "before": None if before is None else base64.b64encode(before).decode(),
+            "before": None if before is None else packed(before),
             "mode": None if before is None else host.stat(self.path).mode,
         }
         return self.kept
@@ -153,7 +152,7 @@ def _ours(host: Host, record: Record) -> bool:
 
 
 def _old(record: Record) -> bytes | None:
-    return None if record["before"] is None else base64.b64decode(record["before"])
+    return None if record["before"] is None else unpacked(record["before"])
 
 
 def _discard(host: Host, path: str) -> None:

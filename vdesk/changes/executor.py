@@ -33,7 +33,7 @@ def _silent(text: str) -> None:
     """Progress that nobody watches."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)  # each method that is made costs every start time
 class Mode:
     """How a changing command runs. `ask` shows the views and asks; None without a terminal. `reach` is called before
     every

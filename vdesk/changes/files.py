@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import difflib
-import hashlib
 from collections.abc import Sequence
 
 from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
@@ -14,7 +11,23 @@ from vdesk.model.errors import Absent, HostError, Refused, problem
 
 def digest(data: bytes | None) -> str:
     """SHA-256 of the bytes in hex; `absent` for a file that is not there."""
+    import hashlib
+
     return "absent" if data is None else hashlib.sha256(data).hexdigest()
+
+
+def packed(data: bytes) -> str:
+    """Bytes as they stand in a record."""
+    from base64 import b64encode
+
+    return b64encode(data).decode()
+
+
+def unpacked(text: str) -> bytes:
+    """The bytes of a record."""
+    from base64 import b64decode
+
+    return b64decode(text)
 
 
 def content(host: Host, path: str) -> bytes | None:
@@ -30,7 +43,9 @@ def unified(path: str, before: bytes | None, after: bytes | None) -> str:
     old, new = ((each or b"").decode(errors="replace").splitlines(keepends=True) for each in (before, after))
     names = ("/dev/null" if before is None else f"a/{path}", "/dev/null" if after is None else f"b/{path}")
     lines: list[str] = []
-    for line in difflib.unified_diff(old, new, *names):
+    from difflib import unified_diff
+
+    for line in unified_diff(old, new, *names):
         lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(lines)
 
@@ -92,7 +107,7 @@ class WriteFile(Change):
             found = host.stat(self.path)
             record["emptied"] = self.emptied
             record["before"] = {
-                "data": base64.b64encode(self.before).decode(),
+                "data": packed(self.before),
                 "mode": found.mode,
                 "owner": [found.uid, found.gid],
             }
@@ -146,4 +161,4 @@ class WriteFile(Change):
 
 def _old(record: Record) -> bytes | None:
     before = record["before"]
-    return None if before is None else base64.b64decode(before["data"])
+    return None if before is None else unpacked(before["data"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-
 from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record, changed_since
-from vdesk.changes.files import content, unified
+from vdesk.changes.files import content, packed, unified, unpacked
 from vdesk.host import Host
 from vdesk.host.prime import CHOICE, PROGRAM, WRITTEN, mode
 from vdesk.model.errors import VdeskError, problem
@@ -42,7 +40,7 @@ class GraphicsMode(Change):
         return {
             "wanted": self.wanted,
             "was": self.was,
-            "files": {path: None if data is None else base64.b64encode(data).decode() for path, data in files.items()},
+            "files": {path: None if data is None else packed(data) for path, data in files.items()},
         }
 
     def apply(self, host: Host, progress: Progress) -> bool:
@@ -95,4 +93,4 @@ class GraphicsMode(Change):
 def _files(record: Record) -> dict[str, bytes | None]:
     """The files before; only those that the program writes."""
     found = record["files"]
-    return {path: None if found.get(path) is None else base64.b64decode(found[path]) for path in WRITTEN}
+    return {path: None if found.get(path) is None else unpacked(found[path]) for path in WRITTEN}

@@ -73,9 +73,10 @@ def _entries(ctx: click.Context) -> Callable[[Host], list[Entry]]:
 @click.pass_context
 def unbind(ctx: click.Context, addresses: tuple[str, ...], boot: bool) -> Report:
     """Give devices back to the drivers they had, with what was taken together with them."""
-    from vdesk.plans import boot_binding as plans
-
     wanted = [parse_address(text) for text in addresses]
     known = _entries(ctx)
-    planner = plans.unbind if boot else plans.unbind_now
+    if boot:
+        from vdesk.plans.boot_binding import unbind as planner
+    else:
+        from vdesk.plans.giving_back import unbind_now as planner
     return changing(ctx, lambda host: planner(host, wanted, known(host)))

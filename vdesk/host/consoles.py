@@ -19,7 +19,7 @@ from vdesk.model.errors import HostError
 CONSOLES = "sys/class/vtconsole"
 PLATFORM = "sys/bus/platform"
 ON_FRAMEBUFFER = "frame buffer device"
-DEVICE = re.compile(r"(efi|simple|vesa)-framebuffer\.\d+", re.ASCII)
+DEVICE = r"(efi|simple|vesa)-framebuffer\.[0-9]+"
 RESOURCES = ("BOOTFB", "efifb", "simplefb", "simpledrm", "vesafb")  # their names in /proc/iomem
 
 
@@ -77,7 +77,7 @@ def boot_framebuffers(host: Host, taken: Collection[Address] | None = None) -> l
     found = []
     for name in host.names(f"{PLATFORM}/devices"):
         path = f"{PLATFORM}/devices/{name}"
-        driver = host.link_name(f"{path}/driver") if DEVICE.fullmatch(name) else None
+        driver = host.link_name(f"{path}/driver") if re.fullmatch(DEVICE, name) else None
         address = _card(host, path) if driver else None
         if driver and address and (taken is None or address in taken):
             found.append(BootFramebuffer(name, driver, address))

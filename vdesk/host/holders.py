@@ -27,7 +27,7 @@ NODES = (
 )
 COMPUTE = "/dev/kfd"  # one for all of amdgpu's cards
 GONE = " (deleted)"  # an unbind takes the node away first, then waits for who has it open
-UNIT = re.compile(r"[\w@:.\\-]{1,200}\.service", re.ASCII)
+UNIT = r"[A-Za-z0-9_@:.\\-]{1,200}\.service"
 
 
 class Holder(NamedTuple):
@@ -188,7 +188,7 @@ def _unit(host: Host, pid: str) -> tuple[str, bool]:
         control, _, path = line.partition(":")[2].partition(":")
         parts = path.split("/")
         own = any(part.startswith("user@") for part in parts)
-        if control in ("", "name=systemd") and UNIT.fullmatch(parts[-1]) and not parts[-1].startswith("user@"):
+        if control in ("", "name=systemd") and re.fullmatch(UNIT, parts[-1]) and not parts[-1].startswith("user@"):
             return parts[-1], own
     return "", False
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from vdesk.model.errors import WrongUsage, problem
 
+# Compiled when first used, here as elsewhere: most commands use few of them, and each costs every start.
 _SPELLINGS = (
-    re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])"),
-    re.compile(r"pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])"),
+    r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])",
+    r"pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])",
 )
 
 
@@ -38,7 +39,7 @@ class Address(NamedTuple):
 def find_address(text: str) -> Address | None:
     """The address that `text` spells in one of the three accepted ways, or None."""
     for spelling in _SPELLINGS:
-        match = spelling.fullmatch(text.strip().lower())
+        match = re.fullmatch(spelling, text.strip().lower())
         if match:
             domain, bus, slot, function = match.groups()
             if int(slot, 16) < 32:

@@ -12,9 +12,8 @@ from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.host.pci import Device, devices
 from vdesk.model.address import Address
-from vdesk.plans import nvidia, pictures, rules
+from vdesk.plans import rules
 from vdesk.plans.device_notes import notes, unseen
-from vdesk.plans.giving_back import unbind as unbind
 
 VFIO_DRIVER = "sys/bus/pci/drivers/vfio-pci"
 
@@ -46,8 +45,13 @@ def _changes(host: Host, moving: list[Device]) -> list[Change]:
     if load:
         found.append(RunCommand(["modprobe", VFIO], "load vfio-pci (it stays; without a device it does nothing)"))
     found += [BindDriver(str(each.address), VFIO, each.driver, loaded=load) for each in moving if not each.is_gpu]
-    found += pictures.release(host, moving)
-    found += nvidia.release(host, moving)
+    return found + (_cards(host, moving, load) if any(each.is_gpu for each in moving) else [])
+
+
+def _cards(host: Host, moving: list[Device], load: bool) -> list[Change]:
+    from vdesk.plans import nvidia, pictures
+
+    found = pictures.release(host, moving) + nvidia.release(host, moving)
     gone = nvidia.unloads(host, moving)
     found += [
         BindDriver(str(each.address), VFIO, each.driver, loaded=load, unloaded=gone and each.driver == "nvidia")

@@ -120,17 +120,6 @@ def _refuse(host: Host) -> None:
             )
 
 
-def unbind_now(host: Host, addresses: Sequence[Address], entries: Sequence[Entry]) -> Plan:
-    """As `unbind` does; what is bound at boot is said to come again."""
-    plan = giving_back.unbind(host, addresses, entries)
-    rows = {row.address for row in listed(host)}
-    again = [str(each["address"]) for each in plan.data["devices"] if str(each["address"]) in rows]
-    if again:
-        how = f"vdesk unbind {' '.join(again)} --boot"
-        plan.notes.append(f"The next boot binds {', '.join(again)} again; to end that: {how}")
-    return plan
-
-
 def unbind(host: Host, addresses: Sequence[Address], entries: Sequence[Entry]) -> Plan:
     """Off the list, with what shares slot or group; and back to the host now. Raises as `unbind` does."""
     rows = listed(host)

@@ -19,7 +19,7 @@ NO_FLR = ("1487", "148c", "149c", "7901")  # AMD's controllers that the kernel d
 OPEN = "Open Kernel Module"
 AMD = ("amdgpu", "radeon")
 XHCI = ("xhci_hcd", "xhci_pci")
-USB = re.compile(r"usb\d+")
+USB = r"usb[0-9]+"
 
 # How the kernel names its ways of resetting a function (reset_method, Documentation/ABI/testing/sysfs-bus-pci).
 METHODS = {
@@ -95,7 +95,7 @@ def _usb(host: Host, device: Device) -> str:
         return ""
     found = []
     for bus in host.names(device.path):
-        for port in host.names(f"{device.path}/{bus}") if USB.fullmatch(bus) else ():
+        for port in host.names(f"{device.path}/{bus}") if re.fullmatch(USB, bus) else ():
             name = host.value(f"{device.path}/{bus}/{port}/product")
             found += [name] if re.fullmatch(r"\d+-\d+", port) and name else []
     goes = f"what is plugged into it goes along: {', '.join(found[:6])}" if found else "nothing is plugged into it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from vdesk.at_boot.listed import LIST
 from vdesk.changes.change import Change
 from vdesk.changes.commands import RunCommand
 from vdesk.changes.drivers import VFIO, BindDriver, boot_id
@@ -27,6 +28,21 @@ class _Taken(NamedTuple):
     entry: Entry
     step: Step
     device: Device
+
+
+def unbind_now(host: Host, addresses: Sequence[Address], entries: Sequence[Entry]) -> Plan:
+    """As `unbind` does; what is bound at boot is said to come again."""
+    plan = unbind(host, addresses, entries)
+    if not host.exists(LIST):
+        return plan
+    from vdesk.initramfs.binding import listed
+
+    rows = {row.address for row in listed(host)}
+    again = [str(each["address"]) for each in plan.data["devices"] if str(each["address"]) in rows]
+    if again:
+        how = f"vdesk unbind {' '.join(again)} --boot"
+        plan.notes.append(f"The next boot binds {', '.join(again)} again; to end that: {how}")
+    return plan
 
 
 def unbind(host: Host, addresses: Sequence[Address], entries: Sequence[Entry]) -> Plan:

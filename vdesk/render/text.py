@@ -5,61 +5,92 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from typing import Any, TextIO
-
-from rich.console import Console
-from rich.text import Text
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO
 
 from vdesk.model import finding as level
 from vdesk.model.errors import INTERRUPTED, Problem
 from vdesk.model.report import ChangeView, Report
 from vdesk.render import Output, clean, mapped
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
 STATE_STYLE = {"planned": "cyan", "done": "green", "skipped": "yellow", "undone": "yellow", "failed": "bold red"}
 LABEL = 9
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 """Control characters but tab and newline, marks of writing direction, bytes that were no UTF-8."""
 NO_WRAP = 100_000
 QUESTION_LINES = 40  # of one preview, before the question and after a no: the words have to stay in sight
 
 
 class Writer:
-    """Lines to one stream. `say` takes a label, which is kept apart by a hanging indent when a terminal wraps."""
+    """Lines to one stream. `say` takes a label, which is kept apart by a hanging indent when a terminal wraps.
+
+    A pipe gets the same words without rich, which takes longer to load than most commands run."""
 
     def __init__(self, stream: TextIO, output: Output) -> None:
-        self.terminal = stream.isatty()
-        width = None if self.terminal else NO_WRAP
-        self.console = Console(
-            file=stream,
-            width=width,
-            no_color=output.plain,
+        self.stream, self.plain, self.terminal = stream, output.plain, stream.isatty()
+
+    @cached_property
+    def console(self) -> Console:
+        """rich's, for what only it can draw."""
+        from rich.console import Console
+
+        return Console(
+            file=self.stream,
+            width=None if self.terminal else NO_WRAP,
+            no_color=self.plain,
             highlight=False,
             markup=False,
             emoji=False,
             soft_wrap=False,
-            color_system="auto" if self.terminal and not output.plain else None,
+            color_system="auto" if self.terminal and not self.plain else None,
         )
 
     @property
     def width(self) -> int:
         """Columns of the terminal; without one, more than any line has."""
-        return self.console.width
+        return self.console.width if self.terminal else NO_WRAP
 
-    def line(self, text: Text | str = "") -> None:
+    def line(self, text: Text | str = "", style: str = "") -> None:
         """One paragraph, wrapped on a terminal only."""
-        whole = text if isinstance(text, Text) else Text(text)
+        if not self.terminal:
+            self._write(str(text))
+            return
+        from rich.text import Text
+
+        whole = Text(text, style=style) if isinstance(text, str) else text
         for part in whole.wrap(self.console, self.width, overflow="fold") or [Text()]:
             part.rstrip()
             self.console.print(part, soft_wrap=True)
 
     def say(self, label: str, text: str, style: str = "", indent: int = 0, body: str = "") -> None:
         """`label` in its own column, then the text with a hanging indent."""
-        start = Text(" " * indent + label.ljust(LABEL), style=style)
+        lead = " " * indent + label.ljust(LABEL)
+        if not self.terminal:
+            self._write(lead + text.replace("\n", "\n" + " " * len(lead)))
+            return
+        from rich.text import Text
+
+        start = Text(lead, style=style)
         lines = Text(text, style=body).wrap(self.console, max(20, self.width - indent - LABEL), overflow="fold")
         for number, part in enumerate(lines):
             part.rstrip()
-            lead = start if number == 0 else Text(" " * (indent + LABEL))
-            self.console.print(Text.assemble(lead, part), soft_wrap=True)
+            self.console.print(Text.assemble(start if number == 0 else " " * len(lead), part), soft_wrap=True)
+
+    def _write(self, text: str) -> None:
+        self.stream.write("".join(f"{each.expandtabs().rstrip()}\n" for each in text.split("\n")))
+
+    def raw(self, text: str, style: str = "") -> None:
+        """One line as it is, never wrapped: of a file, of a command."""
+        if not self.terminal:
+            self.stream.write(f"{text.expandtabs()}\n")
+            return
+        from rich.text import Text
+
+        self.console.print(Text(text, style=style), soft_wrap=True)
 
 
 def write(report: Report, output: Output) -> None:
@@ -122,14 +153,18 @@ def _diff(out: Writer, change: ChangeView, most: int) -> None:
         lines[most:] = [f"... and {len(lines) - most} lines more; see them all with --dry-run"]
     for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
-        out.console.print(Text(" " * LABEL + line, style=style), soft_wrap=True)
+        out.raw(" " * LABEL + line, style)
+
+
+def _printable(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else re.sub(UNPRINTABLE, "\ufffd", text)
 
 
 def _for_people(report: Report, output: Output) -> None:
     """What is printed never holds the folder of a captured machine, nor what a terminal could take for a command."""
 
     def change(value: Any) -> Any:
-        return mapped(clean(value, output.root), lambda text: UNPRINTABLE.sub("\ufffd", text))
+        return mapped(clean(value, output.root), _printable)
 
     report.data = change(report.data)
     report.notes = change(report.notes)

@@ -3,8 +3,6 @@ step."""
 
 from __future__ import annotations
 
-from rich.text import Text
-
 from vdesk.model import finding as level
 from vdesk.model.finding import Finding
 from vdesk.model.report import Report
@@ -50,10 +48,10 @@ def _verdict(out: Writer, report: Report) -> None:
     state = IOMMU.get(str(report.data.get("iommu")), "")
     if report.exit_code == 0:
         more = f", with {_count(counts[level.WARN], 'warning')}" if counts[level.WARN] else ""
-        out.line(Text(f"This machine is ready for passthrough{more}: {state}.", style="bold green"))
+        out.line(f"This machine is ready for passthrough{more}: {state}.", "bold green")
         return
     bad = _count(counts[level.FAIL], "problem") if counts[level.FAIL] else "something that could not be told"
-    out.line(Text(f"This machine is not ready for passthrough: {bad}; {state}.", style="bold red"))
+    out.line(f"This machine is not ready for passthrough: {bad}; {state}.", "bold red")
     first = next((each for each in report.findings if each.level == level.FAIL), None)
     first = first or next((each for each in report.findings if each.level == level.UNKNOWN), None)
     if first is not None:
