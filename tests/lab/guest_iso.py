@@ -1,6 +1,7 @@
-"""A small EFI-bootable ISO: GRUB that lists the PCI devices it sees on the serial port, says GUEST-DONE and halts.
+"""A small EFI-bootable ISO: GRUB that tells on the serial port what it sees, says GUEST-DONE and halts.
 
-It stands in for the guest's operating system: enough firmware and enough `lspci` to prove that a device arrived.
+It stands in for the guest's operating system: the PCI devices, the processors by the firmware's own tables (SMBIOS),
+the disks with their sizes, and what is on the discs beside it, as Windows Setup would find it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from .errors import SEARCH
 
 GRUB_CFG = Path(__file__).parent / "guest/grub-embedded.cfg"
-MODULES = "serial terminal echo lspci halt sleep normal minicmd"
+MODULES = "serial terminal echo lspci halt sleep normal minicmd smbios ls cat search test regexp iso9660 udf testspeed"
 
 
 def make_iso(target: Path) -> Path:

@@ -36,7 +36,8 @@ def command(topology: str, work: Path, drive: str, memory: int = MEMORY_MIB, ext
     kind = TOPOLOGIES[topology]
     return [
         PROGRAM, "-machine", kind.machine, "-accel", "tcg,thread=multi,tb-size=1024", "-cpu", CPU,
-        "-smp", "2", "-m", str(memory), "-nodefaults", "-display", "none", "-rtc", "base=utc,clock=host",
+        "-smp", str(kind.processors), "-m", str(memory),
+        "-nodefaults", "-display", "none", "-rtc", "base=utc,clock=host",
         *(("-device", kind.iommu) if kind.iommu else ()), *kind.boot_vga,
         # A flush of the guest still reaches the host's page cache, so what a power cut takes is what it would take.
         "-drive", f"{drive},if=none,id=root,cache=unsafe,discard=unmap",

@@ -52,6 +52,7 @@ class Topology:
     boot_vga: Sequence[str] = BOOT_VGA
     root_disk: str = ROOT_DISK
     machine: str = "q35"
+    processors: int = 2
     can_save: bool = True  # QEMU cannot save a running NVMe drive: cold boot
 
 
@@ -65,6 +66,9 @@ ARTICLE = Topology(
 # No AMD: QEMU's amd-iommu does not boot Debian 13 under TCG in any form tried. AMD states need recorded trees (--root).
 TOPOLOGIES: dict[str, Topology] = {
     "article": ARTICLE,
+    "four-cores": replace(
+        ARTICLE, about="the article's devices, four cores: two of them can be a guest's", processors=4
+    ),
     "identical-gpus": Topology(
         "two cards of the same vendor:device, 01:00 and 02:00, each behind its own root port",
         (*port("rp1", "01.0", 1), *gpu("rp1", "hdmi"), *port("rp4", "03.0", 4), *gpu("rp4", "hdmi2"), *USB_AND_NIC),

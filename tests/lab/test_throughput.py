@@ -1,0 +1,63 @@
+"""How fast a guest reads its disk: vdesk's definition beside virt-install's default for the same discs and disk."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+
+from .cache import log_folder
+from .conftest import NewMachine
+from .debs import fetch
+from .machine import Machine
+from .test_boot_builders import INSTALL
+from .test_whole_vm import DRIVERS, IMAGES, ISO, SERIAL, create, drivers_disc, hears
+from .typed import typed
+
+pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(7200)]
+
+ROUNDS = 3
+SPEED = re.compile(r"Speed: ([0-9.]+)(KiB|MiB|GiB)/s")
+UNIT = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
+VDESK = f"--iso {ISO} --os win10 --virtio-iso {DRIVERS} --gpu none --memory 512M --cpus 2 --disk {{}}"
+PLAIN = (
+    "virt-install --print-xml 1 --name plain --osinfo win10 --boot uefi --memory 512 --vcpus 2 --virt-type qemu"
+    f" --disk path={{}} --cdrom {ISO} --network network=default --noautoconsole"
+)
+
+
+def speed(machine: Machine, name: str) -> float:
+    """Start it, return the MiB in a second at which it read its disk, and take its power."""
+    machine.run(f"rm -f {SERIAL.format(name)}; virsh start {name}", 900, check=True)
+    found = SPEED.search(hears(machine, name, "GUEST-DONE"))
+    machine.run(f"virsh destroy {name}", check=True)
+    assert found
+    return float(found[1]) * UNIT[found[2]]
+
+
+def test_beside_the_default(new_machine: NewMachine, tmp_path: Path) -> None:
+    """Each once a round, so that both share the slow moments."""
+    machine = new_machine()
+    machine.run(INSTALL + " ".join(fetch(machine, "virtinst")), 1800, check=True)
+    machine.put(drivers_disc(tmp_path / "drivers"), DRIVERS)
+    disk = f"{IMAGES}/shared.img"
+    machine.run(f"fallocate -l 1G {disk}; virsh net-start default || true", check=True)
+    create(machine, "hoth", VDESK.format(disk), whole="")
+    xml = machine.run(PLAIN.format(disk), 600, check=True).out
+    port = f"<serial type='file'><source path='{SERIAL.format('plain')}'/><target port='0'/></serial>"
+    xml = re.sub(r"<(serial|console)\b.*?(</\1>|/>)", "", xml, flags=re.DOTALL)
+    machine.put(xml.replace("</devices>", f"{port}</devices>").encode(), "/run/plain.xml")
+    machine.run("virsh define /run/plain.xml && cat /run/plain.xml", check=True)
+    found: dict[str, list[float]] = {"hoth": [], "plain": []}
+    for _ in range(ROUNDS):
+        for name, speeds in found.items():
+            speeds.append(speed(machine, name))
+    ratio = statistics.median(found["hoth"]) / statistics.median(found["plain"])
+    report = json.dumps({**found, "ratio": ratio})
+    (log_folder() / "throughput.json").write_text(report)
+    machine.transcript.note(report)
+    typed(machine, "sudo vdesk delete hoth --yes")
+    assert ratio > 1, report
