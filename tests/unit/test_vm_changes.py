@@ -18,7 +18,8 @@ from vdesk.changes.actions import Action, Actions, act
 from vdesk.changes.domain_devices import fragment_of
 from vdesk.changes.executor import Mode, run
 from vdesk.host import Host, captured
-from vdesk.host.libvirt_conn import connect, limited
+from vdesk.host.libvirt_conn import connect
+from vdesk.host.libvirt_limit import limited
 from vdesk.model.address import Address
 from vdesk.model.errors import Refused, VdeskError, WrongUsage, problem
 from vdesk.plans import vm, vm_attach, vm_delete, vm_life, vm_look
@@ -113,8 +114,8 @@ def test_the_whole_life(host: Host, uri: str) -> None:
     rows = {row["name"]: row for row in vm_look.machines(host, libvirt)}
     assert (rows["hoth"]["state"], rows["hoth"]["vdesk"], rows["test"]["vdesk"]) == ("running", True, False)
     assert [each["address"] for each in rows["hoth"]["devices"]] == ["0000:01:00.0", "0000:01:00.1"]
-    assert act(vm_life.stop(libvirt, "hoth", force=False, seconds=5), host, YES).exit_code == 0
-    assert vm_life.stop(libvirt, "hoth", force=False).steps == []
+    assert act(vm_life.stop(host, libvirt, "hoth", force=False, seconds=5), host, YES).exit_code == 0
+    assert vm_life.stop(host, libvirt, "hoth", force=False).steps == []
     shown = vm_look.show(host, libvirt, "hoth")
     assert (shown["os"], shown["disks"]) == ("win10", [f"/{IMAGES}/hoth.img"])
     assert run(vm_delete.delete(host, libvirt, "hoth", disks=True), host, YES).exit_code == 0
@@ -128,9 +129,9 @@ def test_a_power_cut_is_asked_about(host: Host, uri: str) -> None:
     libvirt = connect(host, uri)
     act(vm_life.start(host, libvirt, "hoth"), host, YES)
     with pytest.raises(WrongUsage) as caught:
-        act(vm_life.stop(libvirt, "hoth", force=True), host, Mode())
+        act(vm_life.stop(host, libvirt, "hoth", force=True), host, Mode())
     assert caught.value.problems[0].id == "usage.confirmation"
-    assert act(vm_life.stop(libvirt, "hoth", force=True), host, YES).exit_code == 0
+    assert act(vm_life.stop(host, libvirt, "hoth", force=True), host, YES).exit_code == 0
     found = libvirt.find("hoth")
     assert found and not found.active
 

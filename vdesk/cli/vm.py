@@ -203,10 +203,10 @@ def stop(ctx: click.Context, name: str, force: bool, wait: int, connect: str | N
     settings = settings_of(ctx)
     host, mode = settings.host(), settings.mode()
     libvirt = open_libvirt(host, connect)
-    report = act(life.stop(libvirt, name, force=force, seconds=float(wait)), host, mode)
+    report = act(life.stop(host, libvirt, name, force=force, seconds=float(wait)), host, mode)
     if not life.still_running(report) or mode.ask is None or mode.yes:
         return report
-    forced = act(life.stop(libvirt, name, force=True), host, mode)
+    forced = act(life.stop(host, libvirt, name, force=True), host, mode)
     return report if forced.exit_code == INTERRUPTED else forced
 
 

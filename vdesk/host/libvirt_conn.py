@@ -1,19 +1,17 @@
-"""libvirt: the only file that imports it, and only when a command needs it. Every call has a time limit: a hook of
-anybody can hold the daemon for as long as it likes. A call given up is not a call taken back: it stays queued there."""
+"""libvirt: the only file that imports it, and only when a command needs it. Every call has a time limit."""
 
 from __future__ import annotations
 
-import threading
-import time
+import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from vdesk.host.host import Host
+from vdesk.host.libvirt_limit import LibvirtError, Result, limited
 from vdesk.model.errors import Refused, VdeskError, problem
 
 SYSTEM = "qemu:///system"
 SECONDS = 30.0
-GRACE = 10.0
 ASK_SECONDS = 300.0
 """Capabilities and definitions: libvirt probes QEMU the first time, seen to take 20 s under emulation."""
 STATES = {
@@ -26,10 +24,8 @@ STATES = {
     6: "crashed",
     7: "suspended",
 }
-TICK = 10.0
-"""Seconds between two words of `waiting`."""
+AGENT = re.compile(r"<target [^<>]*name='org\.qemu\.guest_agent\.0'[^<>]*state='connected'")
 ENTER = 28  # linux/input-event-codes.h
-Result = TypeVar("Result")
 
 
 class Domain(NamedTuple):
@@ -40,10 +36,6 @@ class Domain(NamedTuple):
     state: str
     active: bool
     xml: str
-
-
-class LibvirtError(VdeskError):
-    """libvirt answered with an error."""
 
 
 def library() -> Any:
@@ -65,75 +57,6 @@ def library() -> Any:
 
 def _silent(context: object, error: object) -> None:
     """libvirt prints every error to stderr by itself; vdesk says it in its own words."""
-
-
-def limited(
-    what: str,
-    seconds: float,
-    call: Callable[[], Result],
-    waiting: Callable[[float], None] | None = None,
-    tick: float = TICK,
-) -> Result:
-    """The call's result; VdeskError when libvirt refuses, or does not answer within `seconds`. `waiting` hears every
-    `tick` seconds how long it has been."""
-    box: list[Result] = []
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            box.append(call())
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        _wait(thread, seconds, waiting, tick)
-    except KeyboardInterrupt:
-        thread.join(min(seconds, GRACE))  # it cannot be called back: what it does has to be known before the way back
-        raise
-    if thread.is_alive():
-        raise LibvirtError(
-            problem(
-                "libvirt.timeout",
-                f"libvirt did not answer within {seconds:.0f} s: {what}",
-                "a libvirt hook is still running, or the daemon hangs; it may still do what was asked when it goes on",
-                "wait until the hook has ended (journalctl -u libvirtd -u virtqemud), then look with: vdesk list",
-            )
-        )
-    if failed:
-        raise _translated(what, failed[0])
-    return box[0]
-
-
-def _wait(thread: threading.Thread, seconds: float, waiting: Callable[[float], None] | None, tick: float) -> None:
-    begin = time.monotonic()
-    thread.join(min(seconds, tick) if waiting else seconds)
-    while waiting and thread.is_alive() and (passed := time.monotonic() - begin) < seconds:
-        waiting(passed)
-        thread.join(min(tick, seconds - passed))
-
-
-def _translated(what: str, error: BaseException) -> BaseException:
-    if type(error).__name__ != "libvirtError":
-        return error
-    text = " ".join(str(error).removeprefix("internal error: ").split())
-    return LibvirtError(problem("libvirt.refused", f"libvirt refused: {what}", text, _remedy(text)))
-
-
-def _remedy(text: str) -> str:
-    for sign, remedy in (
-        ("is not active", "start the network with: sudo virsh net-start default"),
-        ("firmware", "install the UEFI firmware with: sudo apt install ovmf"),
-        ("swtpm", "install the TPM emulator with: sudo apt install swtpm swtpm-tools"),
-        ("Permission denied", "put the file into /var/lib/libvirt/images, which QEMU's user may read"),
-        ("in use by driver", "stop the machine that has the device: vdesk list"),
-        ("not viable", "give the whole group to vfio-pci first: vdesk groups, then vdesk bind"),
-        ("Hook script", "read what the hook said above, and look into /etc/libvirt/hooks"),
-    ):
-        if sign in text:
-            return remedy
-    return "look at the machine's log in /var/log/libvirt/qemu, and at: journalctl -u libvirtd -u virtqemud"
 
 
 class Libvirt:
@@ -252,6 +175,15 @@ class Libvirt:
     def destroy(self, name: str) -> None:
         """Take the power away."""
         self._do(f"stop {name}", lambda: self._conn.lookupByName(name).destroyFlags(0))
+
+    def agent_answers(self, name: str) -> bool:
+        """Whether the guest's agent is connected: its programs run, so its system is installed and up."""
+        text = self._do(f"look at {name}", lambda: str(self._conn.lookupByName(name).XMLDesc(0)))
+        return AGENT.search(text) is not None
+
+    def update(self, name: str, xml: str) -> None:
+        """Change a device, an empty disc drive for a full one, in the definition and in the running machine."""
+        self._do(f"change {name}", lambda: self._device(name, xml, "updateDeviceFlags"))
 
     def press_enter(self, name: str) -> None:
         """One press of Enter on the guest's keyboard."""

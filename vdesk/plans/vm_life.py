@@ -10,6 +10,8 @@ from vdesk.host import Host
 from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.model.errors import Refused, VdeskError, problem
 from vdesk.model.report import Report
+from vdesk.plans import vm_install
+from vdesk.plans.vm_install import SHELL
 from vdesk.plans.vm_look import find_vm
 from vdesk.plans.vm_preflight import preflight
 from vdesk.vm.defined import Defined, mark_without_install, read_defined
@@ -34,7 +36,7 @@ def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) 
             "start",
             [],
             {"name": name, "state": domain.state},
-            notes=[f"{name} is running already.", *_where(libvirt, found)],
+            notes=[f"{name} is running already.", *_where(host, libvirt, found)],
         )
     ready = preflight(host, found, force)
     steps = [_network(libvirt, network) for network in dict.fromkeys(found.networks) if not _active(libvirt, network)]
@@ -43,7 +45,7 @@ def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) 
         answer = f"press Enter for {KEY_SECONDS} s, for `Press any key to boot from CD`; on this first start only"
         steps.append(Action("key", name, answer, lambda progress: _press(libvirt, domain, progress)))
     data = {"name": name, "state": "running"}
-    return Actions("start", steps, data, intro=ready, notes=_where(libvirt, found))
+    return Actions("start", steps, data, intro=ready, notes=_where(host, libvirt, found))
 
 
 def _start(libvirt: Libvirt, name: str, progress: Progress) -> None:
@@ -95,7 +97,7 @@ def _press(libvirt: Libvirt, domain: Domain, progress: Progress) -> None:
             return
 
 
-def _where(libvirt: Libvirt, found: Defined) -> list[str]:
+def _where(host: Host, libvirt: Libvirt, found: Defined) -> list[str]:
     """Where the guest is to be seen: a window first; the monitor at the card once the guest has its driver."""
     look = f"Its screen: virt-viewer -c {libvirt.uri} --attach {found.name}"
     if found.gpu:
@@ -107,6 +109,9 @@ def _where(libvirt: Libvirt, found: Defined) -> list[str]:
         )
     if found.evdev:
         said.append("Keyboard and mouse: both Ctrl keys together hand them to the guest, and back.")
+    if found.install:
+        said.append(SHELL)
+    said += vm_install.said(host, found)
     said.append(f"If it does not come up: vdesk doctor {found.name}")
     return said
 
@@ -114,8 +119,8 @@ def _where(libvirt: Libvirt, found: Defined) -> list[str]:
 # --- stop
 
 
-def stop(libvirt: Libvirt, name: str, *, force: bool, seconds: float = SHUTDOWN_SECONDS) -> Actions:
-    """Ask the guest to shut down and wait; with `force` take the power away."""
+def stop(host: Host, libvirt: Libvirt, name: str, *, force: bool, seconds: float = SHUTDOWN_SECONDS) -> Actions:
+    """Ask the guest to shut down and wait; with `force` take the power away. A finished installation is tidied up."""
     domain = find_vm(libvirt, name)
     data = {"name": name, "state": "shut off"}
     if not domain.active:
@@ -128,7 +133,10 @@ def stop(libvirt: Libvirt, name: str, *, force: bool, seconds: float = SHUTDOWN_
     def do(progress: Progress) -> None:
         _shut_down(libvirt, name, seconds, progress)
 
-    return Actions("stop", [Action("stop", name, summary, do)], data)
+    found = read_defined(domain.xml)
+    after = vm_install.finishing(host, libvirt, found)
+    notes = [] if after else vm_install.said(host, found)
+    return Actions("stop", [Action("stop", name, summary, do, final=True), *after], data, notes=notes)
 
 
 def still_running(report: Report) -> bool:

@@ -15,18 +15,21 @@ LIMIT = 8 << 20
 
 @dataclass(frozen=True)
 class DefinedDisk:
-    """A disk or disc: `source` a path, empty for an empty drive; `block` a device; `disc` a CD-ROM."""
+    """A disk or disc: `source` a path, empty for an empty drive; `block` a device; `disc` a CD-ROM; `target` its name
+    in the guest (`sdb`)."""
 
     source: str
     block: bool
     disc: bool
     bus: str
+    target: str = ""
 
 
 @dataclass(frozen=True)
 class Defined:
     """A machine's definition. `marked`: vdesk made it; `made` files that vdesk made for it; memory and shared memory
-    in bytes; `identities` (address, what was there when it was given); `single_gpu`: the desktop's own card."""
+    in bytes; `identities` (address, what was there when it was given); `single_gpu`: the desktop's own card; `answers`:
+    the disc with Windows Setup's answers, empty without one."""
 
     name: str
     marked: bool
@@ -54,6 +57,7 @@ class Defined:
     evdev: tuple[str, ...] = ()
     identities: tuple[tuple[str, str], ...] = ()
     single_gpu: bool = False
+    answers: str = ""
 
 
 def read_defined(xml: str) -> Defined:
@@ -104,8 +108,14 @@ def _more(root: Element, mark: Element | None) -> dict[str, Any]:
         "shared_memory": _bytes(shared),
         "evdev": tuple(each.get("dev", "") for each in root.findall("devices/input[@type='evdev']/source")),
         "identities": tuple((each.get("address", ""), each.get("identity", "")) for each in devices),
+        "answers": _answers(mark),
         "single_gpu": mark is not None and mark.find(f"{{{MARK}}}desktop[@stop='yes']") is not None,
     }
+
+
+def _answers(mark: Element | None) -> str:
+    found = mark.find(f"{{{MARK}}}disk[@answers='yes']") if mark is not None else None
+    return found.get("path", "") if found is not None else ""
 
 
 def _gpu(mark: Element | None) -> str:
@@ -125,8 +135,8 @@ def _bytes(memory: Element | None) -> int:
 def _disk(element: Element) -> DefinedDisk:
     source, target = element.find("source"), element.find("target")
     path = (source.get("file") or source.get("dev") or "") if source is not None else ""
-    bus = target.get("bus", "") if target is not None else ""
-    return DefinedDisk(path, element.get("type") == "block", element.get("device") == "cdrom", bus)
+    bus, name = (target.get("bus", ""), target.get("dev", "")) if target is not None else ("", "")
+    return DefinedDisk(path, element.get("type") == "block", element.get("device") == "cdrom", bus, name)
 
 
 def _address(element: Element) -> Address | None:

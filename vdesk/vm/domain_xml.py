@@ -50,7 +50,7 @@ def _metadata(root: Element, spec: Spec) -> None:
     if spec.disk.create is not None and not spec.disk.block:  # a volume's content is never removed by vdesk
         SubElement(mark, "vdesk:disk", path=spec.disk.path)
     if spec.answer_disc:
-        SubElement(mark, "vdesk:disk", path=spec.answer_disc)
+        SubElement(mark, "vdesk:disk", path=spec.answer_disc, answers="yes")
     if spec.windows:
         SubElement(mark, "vdesk:install", key="enter")
     if spec.os in OS_IDS:

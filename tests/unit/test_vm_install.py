@@ -1,0 +1,92 @@
+"""The end of an unattended installation: once the guest's agent answers, the discs go, and the answers with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_vm_golden import GOLDEN
+from vdesk.changes.actions import Actions, act
+from vdesk.changes.executor import Mode
+from vdesk.host import Host, captured
+from vdesk.host.libvirt_conn import AGENT, Domain
+from vdesk.plans import vm_install, vm_life
+from vdesk.vm.defined import read_defined
+
+XML = (GOLDEN / "unattended.xml").read_text(encoding="utf-8")
+ANSWERS = "/var/lib/libvirt/images/hoth-unattended.iso"
+
+
+@dataclass
+class Daemon:
+    """libvirt with one running machine, whose guest's agent answers or not."""
+
+    answers: bool
+    uri: str = "qemu:///system"
+    mock: bool = False
+    active: bool = True
+    changed: list[str] = field(default_factory=list)
+
+    def find(self, name: str) -> Domain:
+        return Domain(name, "0" * 36, "running" if self.active else "shut off", self.active, XML)
+
+    def agent_answers(self, name: str) -> bool:
+        return self.answers
+
+    def shutdown(self, name: str) -> None:
+        self.active = False
+
+    def update(self, name: str, xml: str) -> None:
+        assert not self.active, "a guest may have locked its drive"
+        self.changed.append(xml)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    disc = tmp_path / ANSWERS[1:]
+    disc.parent.mkdir(parents=True)
+    disc.write_bytes(b"secret")
+    return captured(str(tmp_path))
+
+
+def stop(host: Host, daemon: Daemon) -> Actions:
+    return vm_life.stop(host, daemon, "hoth", force=False, seconds=5)  # type: ignore[arg-type]
+
+
+def test_after_the_installation(host: Host) -> None:
+    daemon = Daemon(answers=True)
+    plan = stop(host, daemon)
+    assert [step.kind for step in plan.steps] == ["stop", "eject", "eject", "eject", "remove"]
+    assert act(plan, host, Mode(yes=True)).exit_code == 0
+    assert not host.exists(ANSWERS[1:])
+    drives = [each.split("dev='")[1][:3] for each in daemon.changed]
+    assert drives == ["sdb", "sdc", "sdd"] and all("<source" not in each for each in daemon.changed)
+
+
+def test_while_it_is_installed(host: Host) -> None:
+    """The agent does not answer yet: the discs stay, and it is said what becomes of them."""
+    daemon = Daemon(answers=False)
+    plan = stop(host, daemon)
+    assert [step.kind for step in plan.steps] == ["stop"] and any("holds a password" in each for each in plan.notes)
+    assert act(plan, host, Mode(yes=True)).exit_code == 0
+    assert host.exists(ANSWERS[1:]) and not daemon.changed
+
+
+def test_a_machine_without_answers(host: Host) -> None:
+    found = read_defined((GOLDEN / "defaults.xml").read_text(encoding="utf-8"))
+    assert not vm_install.waits(found) and vm_install.said(host, found) == []
+    ejected = read_defined(XML.replace(f'<source file="{ANSWERS}" />', ""))
+    assert ejected.answers == ANSWERS and not vm_install.waits(ejected)
+
+
+def test_the_start_of_an_installation_says_what_to_type(host: Host) -> None:
+    plan = vm_life.start(host, Daemon(answers=False), "hoth")  # type: ignore[arg-type]
+    assert any("FS0:" in each and "\\EFI\\BOOT\\BOOTX64" in each for each in plan.notes)
+
+
+@pytest.mark.parametrize(("state", "expected"), [(" state='connected'", True), (" state='disconnected'", False)])
+def test_the_agent_is_told_from_the_live_definition(state: str, expected: bool) -> None:
+    live = f"<channel><target type='virtio' name='org.qemu.guest_agent.0'{state}/><alias name='c0'/></channel>"
+    assert bool(AGENT.search(live)) is expected

@@ -1,0 +1,44 @@
+"""The end of an unattended installation: the discs leave their drives, and the answers, which hold a password, go."""
+
+from __future__ import annotations
+
+from vdesk.changes.actions import Action
+from vdesk.host import Host
+from vdesk.host.libvirt_conn import Libvirt
+from vdesk.vm.defined import Defined, DefinedDisk
+
+SHELL = (
+    "If its screen stays at a shell (`Shell>`), the key for `Press any key to boot from CD` came too late: type FS0:"
+    " and then \\EFI\\BOOT\\BOOTX64"
+)
+"""What the firmware ends in when it found nothing to boot from."""
+
+
+def waits(found: Defined) -> bool:
+    """Whether the disc with the answers is still in its drive."""
+    return bool(found.answers) and any(disk.source == found.answers for disk in found.disks)
+
+
+def said(host: Host, found: Defined) -> list[str]:
+    """What a person should know of an installation that has begun; nothing without answers of vdesk's."""
+    if not waits(found):
+        return []
+    how = f"{'sudo ' if host.needs_root else ''}vdesk stop {found.name}"
+    return [f"The disc with the answers holds a password. Once Windows is installed, {how} removes it."]
+
+
+def finishing(host: Host, libvirt: Libvirt, found: Defined) -> list[Action]:
+    """The steps after the guest is off; none while its agent does not answer, which Setup's last step installs, and for
+    a user who may not remove the file."""
+    if not waits(found) or host.needs_root or not libvirt.agent_answers(found.name):
+        return []
+    steps = [_eject(libvirt, found, disk) for disk in found.disks if disk.disc and disk.source]
+    gone = f"remove {found.answers}: Windows is installed, and the file holds a password"
+    steps.append(Action("remove", found.answers, gone, lambda progress: host.remove(found.answers.lstrip("/"))))
+    return steps
+
+
+def _eject(libvirt: Libvirt, found: Defined, disk: DefinedDisk) -> Action:
+    xml = f"<disk type='file' device='cdrom'><target dev='{disk.target}' bus='{disk.bus}'/><readonly/></disk>"
+    summary = f"take {disk.source} out of the drive {disk.target}"
+    return Action("eject", disk.target, summary, lambda progress: libvirt.update(found.name, xml))
