@@ -7,36 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.builder import build
 from tests.trees import difference, snapshot
-from tests.unit.vm_cases import IMAGES, in_memory
+from tests.unit.vm_cases import IMAGES, own_driver, with_discs
 from vdesk.changes import undoing
 from vdesk.changes.executor import Mode, run
-from vdesk.host import Host, captured
+from vdesk.host import Host
 from vdesk.host.libvirt_conn import connect
 from vdesk.plans import vm, vm_delete
 from vdesk.plans.hook_status import STATES
 from vdesk.vm.spec import Request
 
 YES = Mode(yes=True)
-NODE = """<node><domain type='test'><name>test</name><memory>8192</memory><os><type>hvm</type></os></domain>
-<network><name>default</name><bridge name='virbr0'/></network></node>"""
 
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    for folder in in_memory():
-        root = build("article-booted", folder / "machine")
-        for name in ("Win10.iso", "virtio-win.iso"):
-            (root / IMAGES / name).write_bytes(b"")
-        yield captured(str(root))
+    yield from with_discs("article-booted")
 
 
 @pytest.fixture
 def uri(tmp_path: Path, host: Host) -> str:
     """A test driver of this test's own, with hoth created in it."""
-    (tmp_path / "node.xml").write_text(NODE)
-    address = f"test://{tmp_path}/node.xml"
+    address = own_driver(tmp_path)
     assert run(vm.create(host, Request("hoth", f"/{IMAGES}/Win10.iso"), address), host, YES).exit_code == 0
     return address
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.machines.builder import build
+from vdesk.host import Host, captured
 
 MEMORY = "/dev/shm"
 IMAGES = "var/lib/libvirt/images"
@@ -24,12 +25,31 @@ POOR = """<domainCapabilities><domain>kvm</domain><vcpu max='255'/><os supported
 </features></domainCapabilities>
 """
 
+# What libvirt's test driver is filled with.
+NODE = """<node><domain type='test'><name>test</name><memory>8192</memory><os><type>hvm</type></os></domain>
+<network><name>default</name><bridge name='virbr0'/></network></node>"""
+
 
 def in_memory() -> Iterator[Path]:
     """Yield a folder for machines, in memory where there is such a place: a machine is hundreds of small files."""
     folder = Path(tempfile.mkdtemp(prefix="vdesk-vm-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
     yield folder
     shutil.rmtree(folder)
+
+
+def with_discs(name: str) -> Iterator[Host]:
+    """Yield a machine that has both of Windows' discs, empty."""
+    for folder in in_memory():
+        root = build(name, folder / "machine")
+        for disc in ("Win10.iso", "virtio-win.iso"):
+            (root / IMAGES / disc).write_bytes(b"")
+        yield captured(str(root))
+
+
+def own_driver(folder: Path) -> str:
+    """The URI of a test driver of its own, with one machine and a network."""
+    (folder / "node.xml").write_text(NODE)
+    return f"test://{folder}/node.xml"
 
 
 def _file(path: str, data: bytes) -> Callable[[Path], None]:
@@ -52,6 +72,15 @@ EMULATED = _file(
     "run/vdesk/capabilities.xml",
     b"<capabilities><guest><arch name='x86_64'><domain type='qemu'/></arch></guest></capabilities>",
 )
+
+
+def wide_cpu(root: Path) -> None:
+    """A processor of 46 bits, beside an IOMMU of 39; libvirt is of Debian 13."""
+    _file("var/lib/dpkg/status", b"Package: libvirt0\nStatus: install ok installed\nVersion: 11.3.0-3\n")(root)
+    info = root / "proc/cpuinfo"
+    info.write_text(info.read_text().replace("39 bits physical", "46 bits physical"))
+
+
 CAPABILITIES = _file("run/vdesk/domcapabilities.xml", POOR.encode())
 
 
@@ -88,6 +117,7 @@ CASES = {
     "pin-hybrid": Case("intel-hybrid", "--pin --force in-use"),
     "amd": Case("amd-two-ccx", "--os win11"),
     "looking-glass": Case("debian", "--looking-glass 2560x1440"),
+    "narrow-iommu": Case("debian", "", (wide_cpu,)),
     "evdev": Case("debian", "--evdev"),
     "everything": Case(
         "debian", "--os win11 --pin --cpus 4 --hugepages --looking-glass 3840x2160 --evdev --device 02:00.0"

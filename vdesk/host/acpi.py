@@ -48,8 +48,20 @@ def _listed(host: Host, name: str) -> bool:
 
 
 def _remapping(host: Host) -> bool | None:
+    table = _dmar(host)
+    return bool(table[37] & 1) if table else None
+
+
+def address_bits(host: Host) -> int | None:
+    """How many bits of an address Intel's IOMMU translates (VT-d specification 8.1, host address width: byte 36, less
+    one); None where only root may read it, or where the IOMMU is another."""
+    table = _dmar(host)
+    return table[36] + 1 if table and 32 <= table[36] + 1 <= 64 else None
+
+
+def _dmar(host: Host) -> bytes:
     try:
         table = host.read_bytes(f"{TABLES}/DMAR", 1 << 20)
     except HostError:
-        return None
-    return bool(table[37] & 1) if len(table) >= 48 and table.startswith(b"DMAR") else None
+        return b""
+    return table if len(table) >= 48 and table.startswith(b"DMAR") else b""

@@ -31,6 +31,10 @@ def create(
         network = libvirt.network(request.network)
         if network and not network[1]:
             plan.changes.append(AutostartNetwork(request.network, libvirt.uri))
+    if made.spec.shared_memory:
+        from vdesk.plans.looking_glass import changes as shared
+
+        plan.changes[:0] = shared(host, made.notes.append)
     warnings = [*warning, *made.notes, *_answer_warnings(host, request, made.spec)]
     plan.data = describe(made, warnings)
     plan.intro = warnings

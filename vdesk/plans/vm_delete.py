@@ -12,6 +12,7 @@ from vdesk.changes.undoing import entries
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.model.errors import HostError, NeedsRoot, Refused, problem
+from vdesk.plans import looking_glass
 from vdesk.plans.hook_status import STATES
 from vdesk.plans.vm_look import find_vm
 from vdesk.vm.defined import Defined, read_defined
@@ -41,6 +42,8 @@ def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
     removed, kept = _images(host, libvirt, found, disks)
     plan.changes += removed
     plan.notes = [f"{path} stays: {why}" for path, why in kept]
+    if found.shared_memory:
+        plan.changes += looking_glass.ended(host, libvirt, name)
     _hook_data(host, domain.uuid, plan)
     if removed:
         plan.final.append("Removed disks cannot be brought back.")

@@ -22,6 +22,7 @@ BASE_HYPERV = ("relaxed", "vapic", "spinlocks")
 HYPERV = (*BASE_HYPERV, "vpindex", "runtime", "synic", "stimer", "frequencies", "tlbflush", "ipi")
 NEEDS = {"synic": ("vpindex",), "stimer": ("vpindex", "synic"), "tlbflush": ("vpindex",), "ipi": ("vpindex",)}
 MAXPHYSADDR_SINCE = (8, 7)
+LIMIT_SINCE = (9, 3)
 Say = Callable[[str], None]
 
 
@@ -35,6 +36,7 @@ def cpu(request: Request, facts: Facts, gpu: bool, say: Say) -> Cpu:
     _check_cpus(count, facts)
     if threads < 2 or count % threads:
         threads = 1
+    wide = gpu and facts.kvm and (facts.libvirt is None or facts.libvirt >= MAXPHYSADDR_SINCE)
     return Cpu(
         count // threads,
         threads,
@@ -42,7 +44,8 @@ def cpu(request: Request, facts: Facts, gpu: bool, say: Say) -> Cpu:
         topoext=facts.kvm and facts.topology.vendor == "amd" and threads > 1,
         migratable=not (gpu and facts.kvm),
         real_cache=gpu and facts.kvm,
-        real_address_width=gpu and facts.kvm and (facts.libvirt is None or facts.libvirt >= MAXPHYSADDR_SINCE),
+        real_address_width=wide,
+        address_limit=facts.address_limit if wide and (facts.libvirt or ()) >= LIMIT_SINCE else None,
     )
 
 

@@ -125,7 +125,9 @@ def _cpu(root: Element, spec: Spec) -> None:
     if spec.cpu.real_cache:
         SubElement(cpu, "cache", mode="passthrough")
     if spec.cpu.real_address_width:
-        SubElement(cpu, "maxphysaddr", mode="passthrough")
+        width = SubElement(cpu, "maxphysaddr", mode="passthrough")
+        if spec.cpu.address_limit:
+            width.set("limit", str(spec.cpu.address_limit))
     if spec.cpu.topoext:
         SubElement(cpu, "feature", policy="require", name="topoext")
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from vdesk.host import Host
-from vdesk.host.cpu_topology import CpuTopology, huge_page, memory, read_topology
+from vdesk.host.acpi import address_bits
+from vdesk.host.cpu_topology import CPUINFO, CpuTopology, huge_page, memory, read_topology
 from vdesk.model.errors import HostError
 from vdesk.vm.capabilities import Capabilities, has_kvm, parse_capabilities
 
@@ -19,7 +20,8 @@ BY_ID = "dev/input/by-id"
 
 @dataclass(frozen=True)
 class Facts:
-    """`memory` and `huge_page` in bytes; `libvirt` its version, None unknown; `seed` tells this machine from others."""
+    """`memory` and `huge_page` in bytes; `libvirt` its version, None unknown; `seed` tells this machine from others.
+    `address_limit`: the bits of the IOMMU's addresses, where they are fewer than the processor's."""
 
     topology: CpuTopology
     memory: int | None
@@ -29,6 +31,7 @@ class Facts:
     libvirt: tuple[int, ...] | None
     seed: str
     inputs: tuple[tuple[str, bool], ...]
+    address_limit: int | None = None
 
     @property
     def no_virtualization(self) -> bool:
@@ -59,7 +62,15 @@ def read_facts(host: Host, answers: Answers) -> Facts:
         answers.version or (None if live else _recorded_version(host)),
         host.text("etc/machine-id").strip(),
         _inputs(host),
+        _address_limit(host),
     )
+
+
+def _address_limit(host: Host) -> int | None:
+    """What the processor can address and the IOMMU cannot is out of the card's reach: 39 bits of 46 are common."""
+    found = re.search(r"^address sizes\s*: (\d+) bits physical", host.text(CPUINFO), re.MULTILINE)
+    bits = address_bits(host)
+    return bits if bits and found and bits < int(found[1]) else None
 
 
 def _kvm(host: Host, answers: Answers) -> bool:

@@ -49,6 +49,7 @@ class Cpu:
     migratable: bool = True
     real_cache: bool = False
     real_address_width: bool = False
+    address_limit: int | None = None
 
     @property
     def count(self) -> int:
