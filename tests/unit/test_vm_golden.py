@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import libvirt
 import pytest
 
 from tests.commands.running import on
@@ -18,6 +19,7 @@ from vdesk.cli.vm import create
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/vm"
 # What decides how a command runs, not what the machine is; tests of the command line use these.
+SINCE = {"narrow-iommu": 9_003_000}  # the libvirt that first knew it, where Debian 12 has an older one
 ELSEWHERE = {"--start", "--print-xml", "--connect"}
 
 
@@ -53,7 +55,8 @@ def test_printing_changes_nothing(folder: Path) -> None:
 
 def test_libvirt_takes_them(tmp_path: Path) -> None:
     """The schema and the driver, in one run; and the judge judges: what only one of them refuses is heard of."""
-    found = {path.stem: path.read_text(encoding="utf-8") for path in sorted(GOLDEN.iterdir())}
+    known = [path for path in sorted(GOLDEN.iterdir()) if libvirt.getVersion() >= SINCE.get(path.stem, 0)]
+    found = {path.stem: path.read_text(encoding="utf-8") for path in known}
     found["bad-for-the-driver"] = found["defaults"].replace('cache="none"', 'cache="writeback"')
     found["bad-for-the-schema"] = found["defaults"].replace("<acpi />", "<acpi /><nonsense />")
     refused, said = Embedded(tmp_path).refused(found)
