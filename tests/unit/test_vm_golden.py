@@ -18,8 +18,8 @@ from tests.unit.vm_cases import CASES, Case, in_memory, lay_out
 from vdesk.cli.vm import create
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/vm"
-# What decides how a command runs, not what the machine is; tests of the command line use these.
 SINCE = {"narrow-iommu": 9_003_000}  # the libvirt that first knew it, where Debian 12 has an older one
+# What decides how a command runs, not what the machine is; tests of the command line use these.
 ELSEWHERE = {"--start", "--print-xml", "--connect"}
 
 
