@@ -1,30 +1,38 @@
-# Made by ./dev completions. Asks vdesk at each TAB, and so knows the commands of the version installed.
-# shellcheck shell=bash disable=SC2086,SC2162,SC2206
+# shellcheck shell=bash disable=SC2206
+# Bash takes an address apart at its colons, and shows no descriptions: vdesk is asked with whole words, and where there
+# are several answers each stands with what it is.
 _vdesk_completion() {
-    local IFS=$'\n'
-    local response
-
-    response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD _VDESK_COMPLETE=bash_complete $1)
-
-    for completion in $response; do
-        IFS=',' read type value <<< "$completion"
-
-        if [[ $type == 'dir' ]]; then
-            COMPREPLY=()
-            compopt -o dirnames
-        elif [[ $type == 'file' ]]; then
-            COMPREPLY=()
-            compopt -o default
-        elif [[ $type == 'plain' ]]; then
-            COMPREPLY+=($value)
+    local IFS=$' \t\n' line=${COMP_LINE:0:COMP_POINT} cur before type value about column=0
+    local -a words values=() abouts=()
+    read -ra words <<<"$line"
+    [[ $line == *[[:space:]] ]] && words+=("")
+    cur=${words[-1]}
+    COMPREPLY=()
+    IFS=$'\n'
+    while read -r type && read -r value && read -r about; do
+        value=${value//\\:/:}
+        case $type in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            plain)
+                values+=("$value")
+                abouts+=("$about")
+                ((${#value} > column)) && column=${#value}
+                ;;
+        esac
+    done < <(env COMP_WORDS="${words[*]}" COMP_CWORD=$((${#words[@]} - 1)) _VDESK_COMPLETE=zsh_complete "$1")
+    # Readline has what stands before the last colon already.
+    before=
+    [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]] && before=${cur%"${cur##*:}"}
+    local number
+    for number in "${!values[@]}"; do
+        value=${values[number]}
+        if ((${#values[@]} > 1)) && [[ ${abouts[number]} != _ ]]; then
+            printf -v value '%-*s  (%s)' "$column" "$value" "${abouts[number]}"
+            value=${value:0:${COLUMNS:-80} - 4}
         fi
+        COMPREPLY+=("${value#"$before"}")
     done
-
-    return 0
 }
 
-_vdesk_completion_setup() {
-    complete -o nosort -F _vdesk_completion vdesk
-}
-
-_vdesk_completion_setup;
+complete -o nosort -F _vdesk_completion vdesk

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vdesk.cli import completing
 from vdesk.cli.options import changing, command, settings_of
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 
 @command("bind")
-@click.argument("addresses", metavar="ADDR...", nargs=-1)
+@click.argument("addresses", metavar="ADDR...", nargs=-1, shell_complete=completing.movable)
 @click.option("--boot", is_flag=True, help="At every boot too, by address and identity.")
 @click.option("--list", "listing", is_flag=True, help="Show what is bound at boot, and whether that has worked.")
 @click.option("--only", is_flag=True, help="Just the functions named, not the rest of their slot and group.")
-@click.option("--force", metavar="RULE", multiple=True, help="Override exactly this safety rule.")
+@completing.FORCE
 @click.pass_context
 def bind(
     ctx: click.Context, addresses: tuple[str, ...], boot: bool, listing: bool, only: bool, force: tuple[str, ...]
@@ -68,7 +69,7 @@ def _entries(ctx: click.Context) -> Callable[[Host], list[Entry]]:
 
 
 @command("unbind")
-@click.argument("addresses", metavar="ADDR...", nargs=-1, required=True)
+@click.argument("addresses", metavar="ADDR...", nargs=-1, required=True, shell_complete=completing.taken)
 @click.option("--boot", is_flag=True, help="No longer at boot either.")
 @click.pass_context
 def unbind(ctx: click.Context, addresses: tuple[str, ...], boot: bool) -> Report:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from vdesk.cli import completing
 from vdesk.cli.options import command, settings_of
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
 
 
 @command("check")
-@click.argument("addresses", metavar="[ADDR]...", nargs=-1)
+@click.argument("addresses", metavar="[ADDR]...", nargs=-1, shell_complete=completing.cards)
 @click.pass_context
 def check(ctx: click.Context, addresses: tuple[str, ...]) -> Report:
     """Is this machine ready for passthrough, and if not, what exactly to do.
@@ -36,7 +37,7 @@ def check(ctx: click.Context, addresses: tuple[str, ...]) -> Report:
 @click.option("--audio", is_flag=True, help="Only groups with an audio device.")
 @click.option("--net", is_flag=True, help="Only groups with a network card.")
 @click.option("--storage", is_flag=True, help="Only groups with a disk or its controller.")
-@click.argument("address", metavar="[ADDR]", required=False)
+@click.argument("address", metavar="[ADDR]", required=False, shell_complete=completing.every)
 @click.pass_context
 def groups(ctx: click.Context, /, address: str | None, **kinds: bool) -> Report:
     """The IOMMU groups: what is in each, and whether it can be handed over.

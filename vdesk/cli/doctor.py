@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from vdesk.cli import completing
 from vdesk.cli.options import command, settings_of
 from vdesk.model.report import Report
 
 
 @command("doctor")
-@click.argument("name")
+@completing.NAME
 @click.option(
     "--seen", metavar="TEXT", multiple=True, help='What you see yourself: "Code 43", "black screen", a message.'
 )

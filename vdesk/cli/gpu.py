@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vdesk.cli import completing
 from vdesk.cli.options import SubGroup, changing, command, settings_of
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
@@ -53,7 +54,7 @@ def select(ctx: click.Context, mode: str, restart_display: bool) -> Report:
 
 
 @command("rom")
-@click.argument("address", metavar="ADDR")
+@click.argument("address", metavar="ADDR", shell_complete=completing.cards)
 @click.option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False, resolve_path=True), help="Save it.")
 @click.pass_context
 def rom(ctx: click.Context, address: str, output: str | None) -> Report:

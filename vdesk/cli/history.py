@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vdesk.cli import completing
 from vdesk.cli.options import command, settings_of
 from vdesk.model.report import Report
 
@@ -18,7 +19,9 @@ def history(ctx: click.Context) -> Report:
 
 
 @command("undo")
-@click.argument("entry", metavar="[ID]", type=click.IntRange(1), required=False)
+@click.argument(
+    "entry", metavar="[ID]", type=click.IntRange(1), required=False, shell_complete=completing.undoable
+)
 @click.option("--all", "everything", is_flag=True, help="Every change that is still in force, newest first.")
 @click.pass_context
 def undo(ctx: click.Context, entry: int | None, everything: bool) -> Report:

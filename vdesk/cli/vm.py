@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from vdesk.cli import completing
 from vdesk.cli.options import Settings, changing, command, settings_of
 from vdesk.model.errors import FAILED, INTERRUPTED, NOT_READY, VdeskError
 from vdesk.model.report import Report, from_error
@@ -16,34 +17,59 @@ CONNECT = click.option("--connect", metavar="URI", help="libvirt's address; qemu
 
 @command("create")
 @click.argument("name")
-@click.option("--iso", metavar="FILE", required=True, help="The installation disc.")
+@click.option("--iso", metavar="FILE", shell_complete=completing.files, required=True, help="The installation disc.")
 @click.option("--os", type=click.Choice(["win10", "win11", "linux"]), help="The guest; else the disc tells.")
 @click.option(
-    "--gpu", metavar="ADDR|auto|none", default="auto", help="The card; auto is the one that the desktop does not use."
+    "--gpu",
+    metavar="ADDR|auto|none",
+    default="auto",
+    shell_complete=completing.cards_or_none,
+    help="The card; auto is the one that the desktop does not use.",
 )
-@click.option("--device", "devices", metavar="ADDR", multiple=True, help="Another PCI device.")
+@click.option(
+    "--device",
+    "devices",
+    metavar="ADDR",
+    multiple=True,
+    shell_complete=completing.movable,
+    help="Another PCI device.",
+)
 @click.option("--usb", metavar="VID:PID", multiple=True, help="A USB device by its ids.")
 @click.option("--cpus", metavar="N", type=int, help="vCPUs; else the physical cores but two.")
 @click.option("--memory", metavar="SIZE", help="For example 16GiB; else half of the host's, 4 to 16 GiB.")
 @click.option("--disk", metavar="SIZE|PATH|VG/LV:SIZE", help="A new disk's or volume's size, or an existing one.")
 @click.option("--disk-format", type=click.Choice(["raw", "qcow2"]), help="Of a new disk; raw unless given.")
 @click.option(
-    "--virtio-iso", metavar="FILE", help="The disc with the VirtIO drivers for Windows; else it is looked for."
+    "--virtio-iso",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="The disc with the VirtIO drivers for Windows; else it is looked for.",
 )
 @click.option("--machine", type=click.Choice(["q35", "i440fx"]), default="q35", help="The chipset.")
-@click.option("--network", metavar="NAME", default="default", help="A network of libvirt's.")
+@click.option(
+    "--network",
+    metavar="NAME",
+    default="default",
+    shell_complete=completing.networks,
+    help="A network of libvirt's.",
+)
 @click.option("--tpm/--no-tpm", default=None, help="A TPM 2.0; Windows 11 gets one.")
 @click.option(
     "--secure-boot/--no-secure-boot", default=None, help="Secure Boot with enrolled keys; Windows 11 gets it."
 )
-@click.option("--rom", metavar="FILE", help="The card's ROM from a file.")
+@click.option("--rom", metavar="FILE", shell_complete=completing.files, help="The card's ROM from a file.")
 @click.option("--pin", is_flag=True, help="Each vCPU on a CPU of its own, whole cores, two left to the host.")
 @click.option("--hugepages", is_flag=True, help="Memory in huge pages.")
 @click.option("--looking-glass", metavar="WxH", help="Shared memory for Looking Glass at this resolution.")
 @click.option("--evdev", is_flag=True, help="Share every keyboard and mouse; both Ctrl keys switch.")
-@click.option("--unattended", metavar="FILE", help="A finished autounattend.xml, put on a disc of its own.")
+@click.option(
+    "--unattended",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="A finished autounattend.xml, put on a disc of its own.",
+)
 @click.option("--single-gpu", is_flag=True, help="Give it the only card: the desktop ends while it runs.")
-@click.option("--force", metavar="RULE", multiple=True, help="Override exactly this safety rule.")
+@completing.FORCE
 @click.option("--print-xml", is_flag=True, help="Print the definition and change nothing.")
 @click.option("--start", "start_it", is_flag=True, help="Start the machine, too.")
 @CONNECT
@@ -148,7 +174,7 @@ def list_(ctx: click.Context, connect: str | None) -> Report:
 
 
 @command("show")
-@click.argument("name")
+@completing.NAME
 @click.option("--cpus", is_flag=True, help="Show which vCPU is on which core too.")
 @CONNECT
 @click.pass_context
@@ -167,8 +193,8 @@ def show(ctx: click.Context, name: str, cpus: bool, connect: str | None) -> Repo
 
 
 @command("start")
-@click.argument("name")
-@click.option("--force", metavar="RULE", multiple=True, help="Override exactly this safety rule.")
+@completing.NAME
+@completing.FORCE
 @CONNECT
 @click.pass_context
 def start(ctx: click.Context, name: str, force: tuple[str, ...], connect: str | None) -> Report:
@@ -185,7 +211,7 @@ def start(ctx: click.Context, name: str, force: tuple[str, ...], connect: str | 
 
 
 @command("stop")
-@click.argument("name")
+@completing.NAME
 @click.option("--force", is_flag=True, help="Take the power away; what the guest has not written is lost.")
 @click.option(
     "--wait", metavar="SECONDS", type=click.IntRange(1, 3600), default=120, help="How long to wait; 120 unless given."
@@ -211,7 +237,7 @@ def stop(ctx: click.Context, name: str, force: bool, wait: int, connect: str | N
 
 
 @command("delete")
-@click.argument("name")
+@completing.NAME
 @click.option("--disks", is_flag=True, help="Remove its image files too. This cannot be taken back.")
 @CONNECT
 @click.pass_context
@@ -224,9 +250,9 @@ def delete(ctx: click.Context, name: str, disks: bool, connect: str | None) -> R
 
 
 @command("attach")
-@click.argument("name")
-@click.argument("address", metavar="ADDR")
-@click.option("--force", metavar="RULE", multiple=True, help="Override exactly this safety rule.")
+@completing.NAME
+@completing.ADDRESS
+@completing.FORCE
 @CONNECT
 @click.pass_context
 def attach(ctx: click.Context, name: str, address: str, force: tuple[str, ...], connect: str | None) -> Report:
@@ -240,8 +266,8 @@ def attach(ctx: click.Context, name: str, address: str, force: tuple[str, ...], 
 
 
 @command("detach")
-@click.argument("name")
-@click.argument("address", metavar="ADDR")
+@completing.NAME
+@completing.ADDRESS
 @CONNECT
 @click.pass_context
 def detach(ctx: click.Context, name: str, address: str, connect: str | None) -> Report:
