@@ -1,4 +1,6 @@
-"""Write what of completions/ is made from click's own templates (bash needs more): `./dev completions`. `test_completions.py` compares."""
+"""Write what of completions/ is made from click's own templates, zsh's and fish's: `./dev completions`.
+
+`test_completions.py` compares."""
 
 from __future__ import annotations
 
