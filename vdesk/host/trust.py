@@ -64,8 +64,13 @@ def code() -> Iterator[str]:
 def foreign(paths: Iterable[str], owners: frozenset[int] = frozenset({0})) -> Iterator[tuple[str, str]]:
     """(path, why) of what another than the owners can write, of the paths and of all folders above them."""
     seen: set[str] = set()
+    places: dict[str, str] = {}  # a few folders hold all the files, and each takes long to follow
     for path in paths:
-        here = os.path.realpath(path)
+        folder, name = os.path.split(path)
+        if folder not in places:
+            places[folder] = os.path.realpath(folder)
+        here = f"{places[folder].rstrip('/')}/{name}"
+        here = os.path.realpath(here) if os.path.islink(here) else here
         while here not in seen:
             seen.add(here)
             why = _why(here, owners)
