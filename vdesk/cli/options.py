@@ -164,6 +164,19 @@ class _BelowVdesk(click.Command):
         super().__init__(*args, **more)
         self.params = [*self.params, *GLOBAL_OPTIONS]
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples."""
+        from vdesk.cli.examples import EXAMPLES
+
+        rows = EXAMPLES.get(ctx.command_path.removeprefix("vdesk "))
+        if rows:
+            with formatter.section("Examples"):
+                for line, about in rows:
+                    formatter.write_text(f"{line}\n")
+                    with formatter.indentation():
+                        formatter.write_text(about)
+        super().format_epilog(ctx, formatter)
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
