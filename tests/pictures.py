@@ -54,7 +54,9 @@ def run(words: list[str]) -> str:
 
 def draw(title: str, printed: str) -> str:
     """One SVG without anything from the network."""
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor", _environ={}
+    )
     console.print(Text(f"$ vdesk {title}", style="bold"))
     console.print(Text.from_ansi(printed.rstrip()))
     drawn = console.export_svg(title="", code_format=FRAME, unique_id="vdesk")
