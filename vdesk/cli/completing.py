@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from vdesk.host import Host
     from vdesk.host.pci import Device
 
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
+Offer = tuple[str, str]
+"""A word, and what it is."""
 DEFINITIONS, NETWORKS = "etc/libvirt/qemu", "etc/libvirt/qemu/networks"
 SECONDS = 2.0
 RULES = {
@@ -41,10 +44,12 @@ def _host() -> Host:
     return captured(root) if root else this_machine()
 
 
-def _safe(find: Callable[[click.Context, str], Iterable[CompletionItem]]) -> Complete:
+def _safe(find: Callable[[str], Iterable[Offer]], kind: str = "plain") -> Complete:
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         try:
-            return list(find(ctx, incomplete))
+            return [CompletionItem(word, type=kind, help=about or None) for word, about in find(incomplete)]
         except Exception:
             return []
 
@@ -55,7 +60,7 @@ def _safe(find: Callable[[click.Context, str], Iterable[CompletionItem]]) -> Com
 
 
 def _functions(wanted: Callable[[Device], bool], more: tuple[str, ...] = ()) -> Complete:
-    def find(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+    def find(incomplete: str) -> Iterator[Offer]:
         from vdesk.host.pci import devices
 
         for device in devices(_host()):
@@ -63,8 +68,8 @@ def _functions(wanted: Callable[[Device], bool], more: tuple[str, ...] = ()) -> 
             place = full if incomplete.startswith("0000:") else full.removeprefix("0000:")
             if wanted(device) and place.startswith(incomplete.lower()):
                 driver = f", {device.driver}" if device.driver else ""
-                yield CompletionItem(place, help=f"{device.name}{driver}")
-        yield from (CompletionItem(word) for word in more if word.startswith(incomplete))
+                yield place, f"{device.name}{driver}"
+        yield from ((word, "") for word in more if word.startswith(incomplete))
 
     return _safe(find)
 
@@ -79,21 +84,21 @@ cards_or_none = _functions(lambda device: device.is_gpu, ("auto", "none"))
 # --- what libvirt knows
 
 
-def _defined(host: Host, folder: str, argv: list[str], prefix: str, about: str) -> Iterator[CompletionItem]:
+def _defined(host: Host, folder: str, argv: list[str], prefix: str, about: str) -> Iterator[Offer]:
     """Names by libvirt's own files, which only root may list; else by asking its read-only socket."""
     names = [name.removesuffix(".xml") for name in host.names(folder) if name.endswith(".xml")]
     if not names and host.is_live:
         names = host.run(["virsh", "-r", "-c", "qemu:///system", *argv], timeout=SECONDS).stdout.splitlines()
     for name in sorted(name.strip() for name in names):
         if name and name.startswith(prefix):
-            yield CompletionItem(name, help=about)
+            yield name, about
 
 
-def _machines(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+def _machines(incomplete: str) -> Iterator[Offer]:
     return _defined(_host(), DEFINITIONS, ["list", "--all", "--name"], incomplete, "virtual machine")
 
 
-def _networks(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+def _networks(incomplete: str) -> Iterator[Offer]:
     return _defined(_host(), NETWORKS, ["net-list", "--all", "--name"], incomplete, "network")
 
 
@@ -104,26 +109,22 @@ networks = _safe(_networks)
 # --- what vdesk knows
 
 
-def _rules(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    return (CompletionItem(name, help=about) for name, about in RULES.items() if name.startswith(incomplete))
+def _rules(incomplete: str) -> Iterator[Offer]:
+    return ((name, about) for name, about in RULES.items() if name.startswith(incomplete))
 
 
-def _entries(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+def _entries(incomplete: str) -> Iterator[Offer]:
     from vdesk.changes.journal import Journal
 
     for entry in reversed(Journal(_host()).entries()):
         if entry.undoable and str(entry.id).startswith(incomplete):
-            yield CompletionItem(str(entry.id), help=f"{entry.command}, {entry.time}")
-
-
-def _file(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    yield CompletionItem(incomplete, type="file")
+            yield str(entry.id), f"{entry.command}, {entry.time}"
 
 
 rules = _safe(_rules)
 undoable = _safe(_entries)
-files = _safe(_file)
-folders = _safe(lambda ctx, incomplete: [CompletionItem(incomplete, type="dir")])
+files = _safe(lambda incomplete: [(incomplete, "")], "file")
+folders = _safe(lambda incomplete: [(incomplete, "")], "dir")
 
 FORCE = click.option(
     "--force", metavar="RULE", multiple=True, shell_complete=rules, help="Override exactly this safety rule."
