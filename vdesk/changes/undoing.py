@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from vdesk.changes import journal as log
 from vdesk.changes.change import kind_of
@@ -25,6 +25,11 @@ from vdesk.model.errors import (
     problem,
 )
 from vdesk.model.report import ChangeView, Report
+
+OF_VMS = frozenset(
+    {"domain", "undefine", "device-attach", "device-detach", "network-autostart", "disk", "disk-removal", "volume"}
+)
+"""Kinds of change that make or unmake a virtual machine and its disks: what `undo --all --keep vms` leaves alone."""
 
 
 def entries(host: Host) -> list[Entry]:
@@ -65,18 +70,25 @@ def history(host: Host) -> Report:
     return Report("history", data={"entries": found})
 
 
-def undo(host: Host, number: int | None, everything: bool, mode: Mode) -> Report:
-    """Take back one entry, or all, newest first; by default what was interrupted, else the last one in force."""
-    chosen = _choose(entries(host), number, everything)
+def undo(host: Host, number: int | None, everything: bool, mode: Mode, keep: Collection[str] = ()) -> Report:
+    """Take back one entry, or all but the families of `keep`, newest first; by default what was interrupted, else the
+    last one in force."""
+    live = _choose(entries(host), number, everything)
+    chosen = [entry for entry in live if not _is_kept(entry, keep)]
+    stays = ", ".join(f"{entry.id} ({entry.command})" for entry in live if entry not in chosen)
     report = Report("undo", data={"entries": [entry.id for entry in chosen]}, changes=back_views(host, chosen))
     if not report.changes:
-        report.notes.append("There is nothing to take back.")
+        report.notes.append(f"There is nothing to take back{f' but what is kept: {stays}' if stays else ''}.")
         return report
+    kept = [f"Kept: {stays}"] if stays else []
     if mode.dry_run:
+        report.notes += kept
         return report
-    if not consent(Report("undo", changes=report.changes, notes=["Take back:"]), host, mode):
+    if not consent(Report("undo", changes=report.changes, notes=[*kept, "Take back:"]), host, mode):
         return Report("undo", INTERRUPTED, notes=["nothing was changed"])
-    return take_all_back(host, chosen, mode, "undo")
+    report = take_all_back(host, chosen, mode, "undo")
+    report.notes += kept
+    return report
 
 
 def _choose(found: list[Entry], number: int | None, everything: bool) -> list[Entry]:
@@ -92,6 +104,11 @@ def _choose(found: list[Entry], number: int | None, everything: bool) -> list[En
             )
         )
     return [entry for entry in live if entry.id == number]
+
+
+def _is_kept(entry: Entry, keep: Collection[str]) -> bool:
+    of_vms = any(step.kind in OF_VMS for step in entry.steps)
+    return "vms" in keep if of_vms else entry.command.partition(" ")[0].removeprefix("un") in keep
 
 
 def back_views(host: Host, chosen: list[Entry]) -> list[ChangeView]:

@@ -8,6 +8,8 @@ from vdesk.cli import completing
 from vdesk.cli.options import command, settings_of
 from vdesk.model.report import Report
 
+KEPT = ("vms", "iommu", "gpu", "hook", "bind", "install")
+
 
 @command("history")
 @click.pass_context
@@ -23,8 +25,14 @@ def history(ctx: click.Context) -> Report:
     "entry", metavar="[ID]", type=click.IntRange(1), required=False, shell_complete=completing.undoable
 )
 @click.option("--all", "everything", is_flag=True, help="Every change that is still in force, newest first.")
+@click.option(
+    "--keep",
+    type=click.Choice(KEPT),
+    multiple=True,
+    help="With --all: leave what that command did; vms: the virtual machines and their disks.",
+)
 @click.pass_context
-def undo(ctx: click.Context, entry: int | None, everything: bool) -> Report:
+def undo(ctx: click.Context, entry: int | None, everything: bool, keep: tuple[str, ...]) -> Report:
     """Take changes back: the last one, the one with this ID, or all.
 
     A file that somebody changed since keeps their bytes; that is said, and the rest is taken back (exit code 5)."""
@@ -34,5 +42,7 @@ def undo(ctx: click.Context, entry: int | None, everything: bool) -> Report:
     treat_as_interrupts()
     if entry is not None and everything:
         raise click.UsageError("either an ID or --all, not both", ctx)
+    if keep and not everything:
+        raise click.UsageError("--keep goes with --all", ctx)
     settings = settings_of(ctx)
-    return take_back(settings.host(), entry, everything, settings.mode())
+    return take_back(settings.host(), entry, everything, settings.mode(), keep)
