@@ -16,7 +16,7 @@ import vdesk
 from tests.faults.apart import apart, over
 from tests.faults.played import Played, in_child
 from vdesk.host import this_machine
-from vdesk.host.elevate import run_with_sudo, scrubbed
+from vdesk.host.elevate import run_with_sudo, scrubbed, typed_after_sudo
 from vdesk.host.runner import SYSTEM_PATH, LocalRunner
 from vdesk.host.trust import foreign, kept
 
@@ -163,6 +163,26 @@ def test_the_environment_across_sudo(tmp_path: Path) -> None:
     assert seen["PATH"] == ":".join(SYSTEM_PATH)
     words = (tmp_path / "words").read_text().split()
     assert words[0] == "--" and words[1].startswith("/") and words[-2:] == ["bind", "01:00.0"]
+
+
+def test_the_name_that_sudo_finds(memory: Path) -> None:
+    """What a person is told to type: the path of a program in a home, where sudo does not look."""
+    for home in ("home/.local/bin", "elsewhere"):
+        (memory / home).mkdir(parents=True)
+    (memory / "elsewhere/vdesk").write_text("#!/bin/sh\n")
+    (memory / "elsewhere/vdesk").chmod(0o755)
+    (memory / "home/.local/bin/vdesk").symlink_to(memory / "elsewhere/vdesk")
+
+    def typed(program: str, link: bool = False) -> str:
+        if link:
+            over(memory / "elsewhere", "/usr/local/bin")
+        sys.argv[0] = program
+        return typed_after_sudo()
+
+    own = str(memory / "home/.local/bin/vdesk")
+    assert apart(lambda: typed(own)) == own
+    assert apart(lambda: typed("/usr/local/bin/vdesk", link=True)) == "vdesk"
+    assert apart(lambda: typed("/usr/lib/python3/dist-packages/vdesk/__main__.py")) == "vdesk"
 
 
 def test_what_stays_in_the_environment() -> None:

@@ -105,7 +105,9 @@ class Settings:
         """The command that does the same as root, for a person to type."""
         import shlex
 
-        return shlex.join(["sudo", "vdesk", *self.argv])
+        from vdesk.host.elevate import typed_after_sudo
+
+        return shlex.join(["sudo", typed_after_sudo(), *self.argv])
 
     def run_with_sudo(self) -> None:
         """Replace this process by the same command as root."""

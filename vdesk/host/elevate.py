@@ -28,6 +28,17 @@ def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PATH": ":".join(SYSTEM_PATH)}
 
 
+def typed_after_sudo() -> str:
+    """How a person names this program after `sudo`: by its path where sudo does not look, as in a home. It looks in the
+    system's own folders (secure_path of sudoers(5))."""
+    from vdesk.host.runner import SYSTEM_PATH
+
+    script = os.path.abspath(sys.argv[0])
+    real = os.path.realpath(script)
+    found = any(os.path.realpath(f"{folder}/vdesk") == real for folder in SYSTEM_PATH)
+    return script if os.path.basename(script) == "vdesk" and os.access(script, os.X_OK) and not found else "vdesk"
+
+
 def run_with_sudo(argv: list[str]) -> None:
     """Replace this process by `sudo vdesk ARGV`; returns only where there is no sudo.
 
