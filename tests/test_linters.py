@@ -11,7 +11,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 SHELL_FILES = ["dev", ".ci/run", "completions/vdesk.bash"]
-PYTHON_FILES = ["vdesk", "tests"]
+PYTHON_FILES = ["vdesk", "tests", "packaging"]
 
 
 def tracked(*patterns: str) -> list[str]:
@@ -49,4 +49,4 @@ def test_shellcheck() -> None:
 
 
 def test_spelling() -> None:
-    lint("codespell", *tracked("*.py", "*.md", "*.toml", "dev", "*.sh", "*.txt"))
+    lint("codespell", *tracked("*.py", "*.md", "*.toml", "*.yml", "dev", "*.sh", "*.txt"))

@@ -75,7 +75,7 @@ def imports(path: Path) -> Iterator[tuple[int, str, str]]:
 
 
 ALL = modules(PACKAGE)
-HOUSE = [*ALL, *modules(TOP / "tests")]
+HOUSE = [*ALL, *modules(TOP / "tests", TOP / "packaging")]
 
 
 @pytest.mark.parametrize("path", HOUSE, ids=name_of)

@@ -1,0 +1,1 @@
+"""The Ansible collection of packaging/ansible, run by ansible-core."""

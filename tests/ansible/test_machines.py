@@ -1,0 +1,92 @@
+"""What the role asks of vdesk for virtual machines and packages: a program answers and keeps the command lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ansible.playing import ROLE, Controller, Played, local
+
+pytestmark = pytest.mark.timeout(400)
+
+PROGRAM = Path(__file__).parent / "programs/vdesk"
+CREATE = {"iso": "/srv/Win11.iso", "os": "win11", "disk_format": "raw", "device": ["02:00.0", "03:00.0"]}
+HOTH = {"name": "hoth", "started": True, "options": CREATE | {"pin": True, "evdev": False, "tpm": False, "rom": None}}
+MADE = (
+    "--json --yes create --iso=/srv/Win11.iso --os=win11 --disk-format=raw --device=02:00.0 --device=03:00.0"
+    " --pin --no-tpm -- hoth"
+)
+
+
+class Host:
+    """A machine that is a folder, and the role's variables."""
+
+    def __init__(self, controller: Controller, folder: Path) -> None:
+        self.controller, self.folder = controller, folder
+
+    def play(self, *words: str, **variables: Any) -> Played:
+        """Run the role."""
+        role = {"role": ROLE, "vars": {f"vdesk_{name}": value for name, value in variables.items()}}
+        play = {"environment": {"FAKE_MACHINE": str(self.folder)}, "roles": [role]}
+        return self.controller.play(play, {"host": local(vdesk_executable=str(PROGRAM))}, *words)
+
+    def calls(self) -> list[str]:
+        """Return the command lines since the last look."""
+        log = self.folder / "calls"
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return lines
+
+    def made(self) -> list[str]:
+        """Return what is on the machine."""
+        return sorted(name for name in os.listdir(self.folder) if name != "calls")
+
+
+@pytest.fixture
+def host(controller: Controller, tmp_path: Path) -> Iterator[Host]:
+    """Return a new machine."""
+    yield Host(controller, tmp_path)
+
+
+def test_a_machine_is_made_once(host: Host) -> None:
+    wanted: dict[str, Any] = {"machines": [HOTH], "hook": False, "iommu": False}
+    checked = host.play("--check", **wanted)
+    assert (checked.code, checked.changed, host.made()) == (0, {"host": 2}, []), checked.out
+    dry = MADE.replace("--yes", "--dry-run")
+    assert host.calls()[-2:] == ["--json --dry-run list", dry]
+
+    first = host.play(**wanted)
+    assert (first.code, first.changed, host.made()) == (0, {"host": 3}, ["on-hoth", "packages", "vm-hoth"]), first.out
+    assert host.calls()[-2:] == [MADE, "--json --yes start -- hoth"]
+    assert "no VirtIO disc" in first.out
+
+    second = host.play(**wanted)
+    assert (second.code, second.changed) == (0, {"host": 0}), second.out
+    assert not any("create" in line for line in host.calls())
+
+    gone = [{"name": "hoth", "state": "absent", "delete_disks": True}]
+    assert host.play(**{**wanted, "machines": gone}, connect="qemu+ssh://far/system").changed == {"host": 1}
+    assert host.calls()[-1] == "--json --yes delete --connect=qemu+ssh://far/system --disks -- hoth"
+    assert host.play(**{**wanted, "machines": gone}).changed == {"host": 0}
+
+
+def test_only_what_is_asked_for(host: Host) -> None:
+    """Packages with their options, and nothing else where everything else is off."""
+    one = host.play(hook=False, iommu=False, install_options={"user": "desk"})
+    assert (one.code, one.changed) == (0, {"host": 1}), one.out
+    assert host.calls() == [
+        "--json --yes iommu status", "--json --yes install --user=desk", "--json --yes iommu status",
+    ]  # fmt: skip
+
+
+def test_check_mode_without_vdesk(controller: Controller) -> None:
+    """A host that does not have vdesk yet: check mode says so and ends well where the role would install it."""
+    host = {"host": local(vdesk_executable="no-such-vdesk")}
+    bare = controller.play({"roles": [{"role": ROLE}]}, host, "--check")
+    assert bare.code == 2 and "there is no no-such-vdesk on this host" in bare.out, bare.out
+    absent = controller.play({"roles": [{"role": ROLE, "vars": {"vdesk_state": "absent"}}]}, host)
+    assert (absent.code, absent.changed) == (0, {"host": 0}), absent.out
