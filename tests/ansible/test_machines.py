@@ -75,8 +75,9 @@ def test_a_machine_is_made_once(host: Host) -> None:
 
 
 def test_only_what_is_asked_for(host: Host) -> None:
-    """Packages with their options, and nothing else where everything else is off."""
-    one = host.play(hook=False, iommu=False, install_options={"user": "desk"})
+    """Packages with their options, and nothing else where everything else is off; words of a command line are texts."""
+    off = "vdesk_hook=false vdesk_iommu=no vdesk_reboot=false"
+    one = host.play("-e", off, install_options={"user": "desk"})
     assert (one.code, one.changed) == (0, {"host": 1}), one.out
     assert host.calls() == [
         "--json --yes iommu status", "--json --yes install --user=desk", "--json --yes iommu status",
