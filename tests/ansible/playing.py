@@ -34,7 +34,7 @@ class Controller:
         self.folder, self.collections = folder, folder / "collections"
         self.path = f"{BIN}:{os.environ['PATH']}"
         self.settings: dict[str, str] = {}
-        (folder / "ansible.cfg").write_text("[defaults]\n")
+        (folder / "ansible.cfg").write_text("[connection]\npipelining = true\n")
         self.run("ansible-galaxy", "collection", "install", SOURCE, "--offline", "-p", self.collections)
 
     @property

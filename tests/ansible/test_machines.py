@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ MADE = (
     "--json --yes create --iso=/srv/Win11.iso --os=win11 --disk-format=raw --device=02:00.0 --device=03:00.0"
     " --pin --no-tpm -- hoth"
 )
+START = "--json --yes start -- hoth"
 
 
 class Host:
@@ -30,8 +31,12 @@ class Host:
 
     def play(self, *words: str, **variables: Any) -> Played:
         """Run the role."""
-        role = {"role": ROLE, "vars": {f"vdesk_{name}": value for name, value in variables.items()}}
-        play = {"environment": {"FAKE_MACHINE": str(self.folder)}, "roles": [role]}
+        return self.several(variables, words=words)
+
+    def several(self, *sets: dict[str, Any], words: Sequence[str] = ()) -> Played:
+        """Run the role once with each of these, in one play."""
+        roles = [{"role": ROLE, "vars": {f"vdesk_{name}": value for name, value in each.items()}} for each in sets]
+        play = {"environment": {"FAKE_MACHINE": str(self.folder)}, "roles": roles}
         return self.controller.play(play, {"host": local(vdesk_executable=str(PROGRAM))}, *words)
 
     def calls(self) -> list[str]:
@@ -59,19 +64,16 @@ def test_a_machine_is_made_once(host: Host) -> None:
     dry = MADE.replace("--yes", "--dry-run")
     assert host.calls()[-2:] == ["--json --dry-run list", dry]
 
-    first = host.play(**wanted)
-    assert (first.code, first.changed, host.made()) == (0, {"host": 3}, ["on-hoth", "packages", "vm-hoth"]), first.out
-    assert host.calls()[-2:] == [MADE, "--json --yes start -- hoth"]
-    assert "no VirtIO disc" in first.out
+    twice = host.several(wanted, wanted | {"reboot": True})
+    assert (twice.code, twice.changed, host.made()) == (0, {"host": 3}, ["on-hoth", "packages", "vm-hoth"]), twice.out
+    assert [line for line in host.calls() if "hoth" in line] == [MADE, START, START]
+    assert "no VirtIO disc" in twice.out
 
-    second = host.play(**wanted)
-    assert (second.code, second.changed) == (0, {"host": 0}), second.out
-    assert not any("create" in line for line in host.calls())
-
-    gone = [{"name": "hoth", "state": "absent", "delete_disks": True}]
-    assert host.play(**{**wanted, "machines": gone}, connect="qemu+ssh://far/system").changed == {"host": 1}
-    assert host.calls()[-1] == "--json --yes delete --connect=qemu+ssh://far/system --disks -- hoth"
-    assert host.play(**{**wanted, "machines": gone}).changed == {"host": 0}
+    gone = wanted | {"machines": [{"name": "hoth", "state": "absent", "delete_disks": True}]}
+    back = host.several(gone | {"connect": "qemu+ssh://far/system"}, gone)
+    assert (back.code, back.changed) == (0, {"host": 1}), back.out
+    deleted = [line for line in host.calls() if "delete" in line]
+    assert deleted == ["--json --yes delete --connect=qemu+ssh://far/system --disks -- hoth"]
 
 
 def test_only_what_is_asked_for(host: Host) -> None:
