@@ -114,6 +114,7 @@ READING = {
 # These write one new file that the person names, and nothing else: no journal, no undo.
 WRITING = {
     "answer-file": "answer-file /root/answers.xml --user me --password-file /root/password",
+    "capture": "capture {root}/captured",
     "gpu rom": "gpu rom 01:00.0 -o {root}/rom.bin",
 }
 # What a command calls that changes something: it then has to stand in CASES.

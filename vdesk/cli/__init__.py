@@ -31,6 +31,7 @@ COMMANDS = {
     "hook": ("vdesk.cli.hook:hook", "the libvirt hook that takes devices at a start, and gives them back"),
     "history": ("vdesk.cli.history:history", "every change that vdesk made"),
     "undo": ("vdesk.cli.history:undo", "take changes back"),
+    "capture": ("vdesk.cli.capture:capture", "this machine's facts as a file, for a bug report and for --root"),
     "demo": ("vdesk.cli.demo:demo", "the same commands on a demo machine; alone: the whole tour"),
 }
 

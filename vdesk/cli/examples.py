@@ -62,6 +62,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sudo vdesk undo 3", "take this one back"),
         ("sudo vdesk undo --all", "this machine as it was before vdesk"),
     ),
+    "capture": (
+        ("sudo vdesk capture machine.tar.zst", "one file that a maintainer can look at"),
+        ("vdesk --root machine.tar.zst check", "and what vdesk sees in it"),
+    ),
     "demo": (
         ("vdesk demo", "the whole tour"),
         ("vdesk demo bind 01:00.0", "one command on the demo machine"),

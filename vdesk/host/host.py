@@ -261,6 +261,8 @@ def this_machine(trace: Callable[[str], None] | None = None) -> Host:
 
 def captured(root: str, trace: Callable[[str], None] | None = None) -> Host:
     """The captured machine whose files lie below `root`; WrongUsage when there is no such folder."""
+    if os.path.isfile(root):
+        root = _laid_out(root)
     if not os.path.isdir(root):
         raise WrongUsage(
             problem(
@@ -274,6 +276,20 @@ def captured(root: str, trace: Callable[[str], None] | None = None) -> Host:
     host.runner = RecordedRunner(lambda: recorded_commands(host.tree), host.exists)
     host.tree.unreadable = unreadable_paths(host.tree)
     return host
+
+
+def _laid_out(file: str) -> str:
+    """An archive as a private folder, removed when this process ends: what is changed in it is gone then."""
+    import atexit
+
+    from vdesk.host.archive import kind_of, unpacked
+    from vdesk.host.unpack import remove_folder
+
+    if kind_of(file) is None:
+        return file
+    folder = unpacked(file)
+    atexit.register(remove_folder, folder)
+    return folder
 
 
 __all__ = ["Completed", "Denied", "Host", "SysfsWriter", "captured", "this_machine"]

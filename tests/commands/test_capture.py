@@ -1,0 +1,210 @@
+"""`vdesk capture`: it says the same as the machine, holds nothing private, and hostile archives are refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands.running import vdesk
+from tests.machines.builder import build, names
+from vdesk.host import archive
+
+LINES = ("check", "groups", "iommu status", "gpu list", "gpu query", "bind 01:00.0 --dry-run", "iommu enable --dry-run")
+
+
+def said(root: Path, line: str) -> dict[str, object]:
+    return vdesk("--root", root, *line.split(), "--json").envelope
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_same_is_seen_in_it(name: str, tmp_path: Path) -> None:
+    root = build(name, tmp_path / "machine")
+    ran = vdesk("--root", root, "capture", tmp_path / "captured", "--json")
+    assert ran.code == 0 and ran.envelope["data"]["files"] > 0
+    for line in LINES:
+        assert said(tmp_path / "captured", line) == said(root, line), line
+
+
+@pytest.mark.parametrize("suffix", [".tar.zst", ".tar.gz", ".tar.xz", ".tar"])
+def test_as_one_file(suffix: str, tmp_path: Path) -> None:
+    root = build("article-booted", tmp_path / "machine")
+    file = tmp_path / f"machine{suffix}"
+    assert vdesk("--root", root, "capture", file).code == 0
+    assert said(file, "check") == said(root, "check")
+    assert str(tmp_path) not in json.dumps(said(file, "bind 01:00.0 --dry-run"))
+
+
+# --- private data
+
+ROOT_ID = "9f8e7d6c-1111-2222-3333-444455556666"
+PLANTED = {
+    "etc/hostname": "coruscant\n",
+    "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
+    "proc/cmdline": f"root=UUID={ROOT_ID} rd.luks.name=abc quiet cryptdevice=/dev/coruscant-vg/r\n",
+    "etc/fstab": f"UUID={ROOT_ID} / ext4 defaults 0 1\n/dev/mapper/coruscant--vg-r /home ext4 x 0 0\n",
+    "etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet root=/dev/coruscant/root"\n# by anakin, password=hunter2\n',
+    "sys/class/dmi/id/product_serial": "SN-7766554433\n",
+    "sys/class/dmi/id/product_uuid": "aaaabbbb-cccc-dddd-eeee-ffff00001111\n",
+    "run/vdesk/kernel.log": "Linux version 6.1\nusb 1-1: SerialNumber: KEYBOARD9911\neth0: MAC 3c:52:82:aa:bb:cc\n"
+    "ip 192.168.77.12 fe80::3e52:82ff:feaa:bbcc anakin@coruscant /home/anakin/x chassis SN-7766554433\n",
+    "etc/udev/rules.d/90-own.rules": 'ATTRS{serial}=="WD-WX11A22", NAME="/home/anakin/disk" # 3C-52-82-AA-BB-CC\n',
+    "etc/libvirt/qemu/bespin.xml": "<domain><name>bespin</name><graphics passwd='hunter2'/></domain>\n",
+    "etc/libvirt/hooks/qemu": "#!/bin/sh\n# anakin, coruscant\nssh anakin@192.168.77.12\n",
+    "etc/modprobe.d/own.conf": "# coruscant of anakin\noptions vfio-pci ids=10de:1402\n",
+}
+PRIVATE = (
+    "coruscant", "anakin", "0123456789abcdef", "9f8e7d6c", "SN-7766554433", "aaaabbbb", "KEYBOARD9911", "3c:52:82",
+    "3c-52-82", "192.168.77", "3e52:82ff", "WD-WX11A22", "hunter2", "bespin",
+)  # fmt: skip
+
+
+def test_nothing_private_is_in_it(tmp_path: Path) -> None:
+    root = build("article-booted", tmp_path / "machine")
+    for path, text in PLANTED.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    rows = (root / "etc/passwd").read_text().replace("user:", "anakin:").replace("/home/user", "/home/anakin")
+    (root / "etc/passwd").write_text(rows.replace("x:1000:1000:", "x:1000:1000:Anakin S.,,555-1234", 1))
+    (root / "etc/group").write_text((root / "etc/group").read_text().replace("user", "anakin"))
+    commands = root / "run/vdesk/commands.json"
+    commands.write_text(commands.read_text().replace('"stdout": "', '"stdout": "coruscant anakin 3c:52:82:aa:bb:cc '))
+    by_id = root / "dev/input/by-id"
+    by_id.mkdir(parents=True, exist_ok=True)
+    (by_id / "usb-Maker_Board_KEYBOARD9911-event-kbd").symlink_to("../event3")
+    assert vdesk("--root", root, "capture", tmp_path / "captured").code == 0
+    found = tmp_path / "captured"
+    everything: list[bytes] = []
+    for place, folders, files in os.walk(found):
+        everything += [os.fsencode(f"{place}/{name}"[len(str(found)) :]) for name in (*folders, *files)]
+        for name in (*folders, *files):
+            each = Path(place, name)
+            everything.append(os.readlink(each).encode() if each.is_symlink() else b"")
+            everything.append(each.read_bytes() if each.is_file() and not each.is_symlink() else b"")
+    whole = b"\n".join(everything).lower()
+    assert not [word for word in PRIVATE if word.lower().encode() in whole]
+    assert b"options vfio-pci ids=10de:1402" in whole and b"user:x:1000" in whole
+    levels = [(each["id"], each["level"]) for each in vdesk("--root", found, "check", "--json").envelope["findings"]]
+    there = [(each["id"], each["level"]) for each in vdesk("--root", root, "check", "--json").envelope["findings"]]
+    assert levels == there
+
+
+def test_processes_that_hold_no_device_are_nobodys_business(tmp_path: Path) -> None:
+    root = build("article-booted", tmp_path / "machine")
+    for pid, target in (("77", "/dev/snd/controlC1"), ("78", "/home/me/diary")):
+        (root / f"proc/{pid}/fd").mkdir(parents=True)
+        (root / f"proc/{pid}/comm").write_text(f"program{pid}\n")
+        (root / f"proc/{pid}/fd/3").symlink_to(target)
+        (root / f"proc/{pid}/fd/4").symlink_to("/home/me/letters")
+    assert vdesk("--root", root, "capture", tmp_path / "captured").code == 0
+    kept = sorted(path.name for path in (tmp_path / "captured/proc").iterdir() if path.name.isdecimal())
+    assert "78" not in kept and not list((tmp_path / "captured/proc").glob("*/fd/4"))
+
+
+# --- where it goes
+
+
+@pytest.mark.parametrize("name", ["there.tar.gz", "full", "machine.txt"])
+def test_nothing_is_written_over(name: str, tmp_path: Path) -> None:
+    root = build("article-booted", tmp_path / "machine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine").write_text("mine")
+    (tmp_path / "there.tar.gz").write_text("mine")
+    before = sorted(path.name for path in tmp_path.rglob("*") if "machine/" not in str(path))
+    ran = vdesk("--root", root, "capture", tmp_path / name, "--json")
+    assert (ran.code, ran.errors) == (2, ["usage.file-exists"])
+    assert sorted(path.name for path in tmp_path.rglob("*") if "machine/" not in str(path)) == before
+
+
+def test_dry_run_and_an_empty_folder(tmp_path: Path) -> None:
+    root = build("article-booted", tmp_path / "machine")
+    (tmp_path / "empty").mkdir()
+    assert vdesk("--root", root, "capture", tmp_path / "empty", "--dry-run").code == 0
+    assert not list((tmp_path / "empty").iterdir())
+    assert vdesk("--root", root, "capture", tmp_path / "empty").code == 0
+    assert (tmp_path / "empty/run/vdesk/machine.json").exists()
+
+
+# --- archives that nobody should trust
+
+Fill = Callable[[tarfile.TarFile], None]
+
+
+def member(name: str, data: bytes = b"x", **more: object) -> Fill:
+    def add(file: tarfile.TarFile) -> None:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        for key, value in more.items():
+            setattr(info, key, value)
+        file.addfile(info, io.BytesIO(data) if info.isreg() else None)
+
+    return add
+
+
+def many(*fills: Fill) -> Fill:
+    def add(file: tarfile.TarFile) -> None:
+        for fill in fills:
+            fill(file)
+
+    return add
+
+
+HOSTILE: dict[str, Fill] = {
+    "absolute": member("/etc/evil"),
+    "above": member("../evil"),
+    "above, inside": member("a/../../evil"),
+    "hard link": member("a", b"", type=tarfile.LNKTYPE, linkname="/etc/passwd"),
+    "device": member("null", b"", type=tarfile.CHRTYPE, devmajor=1, devminor=3),
+    "pipe": member("pipe", b"", type=tarfile.FIFOTYPE),
+    "through a link": many(member("a", b"", type=tarfile.SYMTYPE, linkname="/tmp"), member("a/evil")),
+    "over a link": many(member("a", b"", type=tarfile.SYMTYPE, linkname="/tmp/evil"), member("a")),
+    "over a file": many(member("a"), member("a")),
+    "a folder over a file": many(member("a"), member("a/b")),
+    "long name": member("a" * 5000),
+    "huge": member("big", b"\0" * ((64 << 20) + 1)),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_archive(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "private"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    file = tmp_path / "evil.tar.gz"
+    with tarfile.open(file, "w:gz") as made:
+        HOSTILE[name](made)
+    ran = vdesk("--root", file, "check", "--json")
+    assert (ran.code, ran.errors) == (2, ["usage.archive"])
+    assert not list(place.iterdir()) and not Path("/tmp/evil").exists()
+
+
+@pytest.mark.parametrize("suffix", [".tar.zst", ".tar.gz", ".tar.xz", ".tar"])
+def test_bytes_that_are_no_archive(suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"broken{suffix}"
+    for data in (b"", b"no archive at all", b"\x1f\x8b\x08" + bytes(40), b"\x28\xb5\x2f\xfd" + bytes(99)):
+        file.write_bytes(data)
+        assert vdesk("--root", file, "check", "--json").code in (2, 3)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    """Files that are each small enough, and without end: the sum counts."""
+    file = tmp_path / "bomb.tar.gz"
+    zeros, count = bytes(archive.MOST_FILE), archive.MOST_ALL // archive.MOST_FILE + 1
+    with tarfile.open(file, "w:gz", compresslevel=1) as made:
+        many(*(member(f"{number}", zeros) for number in range(count)))(made)
+    assert vdesk("--root", file, "check", "--json").errors == ["usage.archive"]
+
+
+def test_links_in_an_archive_lead_nowhere_outside(tmp_path: Path) -> None:
+    file = tmp_path / "links.tar.gz"
+    with tarfile.open(file, "w:gz") as made:
+        many(
+            member("etc/hostname", b"", type=tarfile.SYMTYPE, linkname="/etc/hostname"),
+            member("proc/cmdline", b"", type=tarfile.SYMTYPE, linkname="../../../../../proc/cmdline"),
+        )(made)
+    assert vdesk("--root", file, "check", "--json").code == 3
