@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from gettext import gettext
 from typing import Any
 
 import click
 
 from vdesk import __version__
 from vdesk.cli.options import GLOBAL_OPTIONS, LazyGroup, Settings
+from vdesk.cli.spoken import speak
 from vdesk.model.errors import INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskError, problem
 from vdesk.model.report import Report, from_error
 
@@ -55,6 +57,7 @@ def run(argv: list[str], settings: Settings | None = None) -> int:
 
     `settings` are another's than this process's: the tests' own machine and terminal."""
     settings = settings or Settings(argv)
+    speak(settings.language)
     try:
         outcome: Any = main.main(args=list(argv), prog_name="vdesk", standalone_mode=False, obj=settings)
         return finish(outcome, settings)
@@ -98,7 +101,7 @@ def _wants_help(error: click.UsageError, settings: Settings) -> bool:
     """A group without a sub-command prints its help; as JSON it is an error like others."""
     if error.ctx is None or settings.json or not isinstance(error.ctx.command, click.Group):
         return False
-    if error.message and "command" in error.message.lower() and "No such" not in error.message:
+    if error.message == gettext("Missing command."):
         click.echo(error.ctx.get_help())
         return True
     return False
@@ -115,7 +118,7 @@ def _elevate(error: NeedsRoot, settings: Settings) -> int:
     """On a terminal: run again through sudo, and say so first. Without one: exit 4 with the exact command."""
     line = settings.sudo_line()
     if settings.terminal and not settings.elevated:
-        click.echo(f"This needs root. Running: {line}", err=True)
+        click.echo(settings.words(f"This needs root. Running: {line}"), err=True)
         settings.run_with_sudo()
     first = error.problems[0]
     shown = Problem(first.id, first.what, first.cause, f"run: {line}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vdesk.cli.options import command, settings_of
+from vdesk.cli.options import Settings, command, settings_of
 from vdesk.model.errors import WrongUsage, problem
 from vdesk.model.report import Report
 
@@ -37,12 +37,12 @@ def answer_file(ctx: click.Context, /, file: str, password_file: str | None, **w
     if password_file is not None:
         password = plans.password_in(host, password_file)
     elif not settings.given.get("dry_run"):
-        password = _ask(settings.terminal, wanted.user)
+        password = _ask(settings, wanted.user)
     return act(plans.write(host, path, wanted, password), host, settings.mode())
 
 
-def _ask(terminal: bool, user: str) -> str:
-    if not terminal:
+def _ask(settings: Settings, user: str) -> str:
+    if not settings.terminal:
         raise WrongUsage(
             problem(
                 "usage.password",
@@ -51,5 +51,6 @@ def _ask(terminal: bool, user: str) -> str:
                 "give it with --password-file FILE, a file that only you may read",
             )
         )
-    asked = click.prompt(f"Password for {user} in Windows", hide_input=True, confirmation_prompt=True, err=True)
+    question = settings.words(f"Password for {user} in Windows")
+    asked = click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)
     return str(asked)

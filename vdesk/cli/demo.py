@@ -131,7 +131,7 @@ def _tour_as_text(settings: Settings, root: str, missing: bool) -> int:
         _say(settings, ("", *before))
         click.echo(_styled(settings, f"$ vdesk {' '.join(words)}", bold=True))
         code = _run(settings, root, words)
-        click.echo(_styled(settings, f"(exit code {code})", dim=True))
+        click.echo(_styled(settings, settings.words(f"(exit code {code})"), dim=True))
         if code != expected:
             strange.append(f"vdesk {' '.join(words)}: exit code {code}, not {expected}")
     _say(settings, ("", *(OUTRO if not strange else ("Not everything went as expected:", *strange))))
@@ -140,7 +140,7 @@ def _tour_as_text(settings: Settings, root: str, missing: bool) -> int:
 
 def _say(settings: Settings, lines: tuple[str, ...]) -> None:
     for line in lines:
-        click.echo(_styled(settings, line, fg="cyan") if line else "")
+        click.echo(_styled(settings, settings.words(line), fg="cyan") if line else "")
 
 
 def _styled(settings: Settings, text: str, **style: Any) -> str:

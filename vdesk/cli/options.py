@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vdesk.cli.spoken import Context, confirmed
+
 if TYPE_CHECKING:
     from vdesk.changes.executor import Mode
     from vdesk.host import Host
@@ -55,6 +57,19 @@ class Settings:
         """No colour: asked for, or by the convention of NO_COLOR."""
         return bool(self.given.get("no_color") or os.environ.get("NO_COLOR"))
 
+    @property
+    def language(self) -> str:
+        """The language that people are spoken to in, empty for English; a JSON document is always in English."""
+        from vdesk.render.language import chosen
+
+        return "" if self.json else chosen(os.environ)
+
+    def words(self, text: str) -> str:
+        """The text in that language."""
+        from vdesk.render.language import speaker
+
+        return speaker(self.language)(text)
+
     def host(self) -> Host:
         """The machine to work on: this one, or the captured one that --root names."""
         if self._host is None:
@@ -85,7 +100,7 @@ class Settings:
         """Where and how to render."""
         from vdesk.render import Output
 
-        return Output(json=self.json, plain=self.plain, verbose=self.verbose, root=self._shown_root)
+        return Output(self.json, self.plain, self.verbose, self._shown_root, self.language)
 
     def trace(self, text: str) -> None:
         """One line for -v."""
@@ -95,10 +110,11 @@ class Settings:
         from vdesk.render import show_plan
 
         show_plan(shown, self.output())
-        return click.confirm("Do this?", default=False, err=True)
+        return confirmed("Do this?", self.language)
 
     def _progress(self, text: str) -> None:
         if sys.stderr.isatty() or self.verbose:
+            text = self.words(text)
             click.echo(text if self.plain else click.style(text, dim=True), err=True)
 
     def sudo_line(self) -> str:
@@ -162,6 +178,8 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
 class _BelowVdesk(click.Command):
     """What every command and group below vdesk has: the options of every command, and a name known before parsing."""
 
+    context_class = Context
+
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.params = [*self.params, *GLOBAL_OPTIONS]
@@ -198,6 +216,7 @@ class LazyGroup(click.Group):
     """A group whose commands are modules, imported when used; their short help stands in the table."""
 
     command_class = Command
+    context_class = Context
 
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **more: Any) -> None:
         super().__init__(*args, **more)

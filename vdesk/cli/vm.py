@@ -106,7 +106,7 @@ def _print_xml(settings: Settings, request: Any, uri: str | None) -> Report | in
     if settings.json:
         return Report("create", data=plan.data)
     for note in plan.intro:
-        click.echo(note, err=True)
+        click.echo(settings.words(note), err=True)
     click.echo(plan.data["xml"], nl=False)
     return 0
 
@@ -118,8 +118,10 @@ def _chooser(settings: Settings) -> Any:
 
     def choose(question: str, answers: Sequence[tuple[str, str]]) -> str | None:
         for answer, about in answers:
-            click.echo(f"  {answer}  {about}", err=True)
-        picked = click.prompt(question, type=click.Choice([*(answer for answer, _ in answers), "none"]), err=True)
+            click.echo(f"  {answer}  {settings.words(about)}", err=True)
+        picked = click.prompt(
+            settings.words(question), type=click.Choice([*(answer for answer, _ in answers), "none"]), err=True
+        )
         return str(picked)
 
     return choose

@@ -12,19 +12,19 @@ from vdesk.model.report import Report
 
 
 class Output(NamedTuple):
-    """Where and how to render: `plain` is without colour, `root` the folder of a captured machine."""
+    """Where and how to render: `plain` is without colour, `root` the folder of a captured machine; `language` is one
+    of vdesk.render.language.LANGUAGES, empty for English, and never counts for JSON."""
 
     json: bool = False
     plain: bool = False
     verbose: bool = False
     root: str = ""
+    language: str = ""
 
 
 def emit(report: Report, output: Output) -> None:
     """Write the report: JSON alone on stdout, or the result on stdout and errors on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names may hold what this locale has no sign for
+    spell_all()
     if output.json:
         sys.stdout.write(as_json(report, output))
         sys.stdout.flush()
@@ -32,6 +32,13 @@ def emit(report: Report, output: Output) -> None:
     from vdesk.render.text import write
 
     write(report, output)
+
+
+def spell_all() -> None:
+    """Have both streams write with escapes what this locale has no sign for, in names and in other languages."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def show_plan(report: Report, output: Output) -> None:

@@ -12,6 +12,7 @@ from vdesk.model import finding as level
 from vdesk.model.errors import INTERRUPTED, Problem
 from vdesk.model.report import ChangeView, Report
 from vdesk.render import Output, clean, mapped
+from vdesk.render.language import catalogue
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,12 +27,14 @@ QUESTION_LINES = 40  # of one preview, before the question and after a no: the w
 
 
 class Writer:
-    """Lines to one stream. `say` takes a label, which is kept apart by a hanging indent when a terminal wraps.
+    """Lines to one stream, in the language of the output: what it is given is English. `say` takes a label, which is
+    kept apart by a hanging indent when a terminal wraps.
 
     A pipe gets the same words without rich, which takes longer to load than most commands run."""
 
     def __init__(self, stream: TextIO, output: Output) -> None:
         self.stream, self.plain, self.terminal = stream, output.plain, stream.isatty()
+        self.catalogue = catalogue(output.language)
 
     @cached_property
     def console(self) -> Console:
@@ -54,8 +57,21 @@ class Writer:
         """Columns of the terminal; without one, more than any line has."""
         return self.console.width if self.terminal else NO_WRAP
 
+    def words(self, text: str) -> str:
+        """The text in the language of the output."""
+        return text if self.catalogue is None else self.catalogue.say(text)
+
+    def styled(self, text: Text) -> Text:
+        """As `words`, for a text whose parts have styles: each part is a phrase of its own."""
+        if self.catalogue is None:
+            return text
+        cuts = sorted({place for span in text.spans for place in (span.start, span.end)})
+        parts = [(self.words(part.plain), part.spans[0].style if part.spans else "") for part in text.divide(cuts)]
+        return text.assemble(*parts, style=text.style)
+
     def line(self, text: Text | str = "", style: str = "") -> None:
         """One paragraph, wrapped on a terminal only."""
+        text = self.words(text) if isinstance(text, str) else self.styled(text)
         if not self.terminal:
             self._write(str(text))
             return
@@ -68,6 +84,8 @@ class Writer:
 
     def say(self, label: str, text: str, style: str = "", indent: int = 0, body: str = "") -> None:
         """`label` in its own column, then the text with a hanging indent."""
+        if self.catalogue is not None:
+            label, text = self.catalogue.label(label), self.catalogue.say(text)
         lead = " " * indent + label.ljust(LABEL)
         if not self.terminal:
             self._write(lead + text.replace("\n", "\n" + " " * len(lead)))
@@ -150,9 +168,11 @@ def write_changes(out: Writer, report: Report, output: Output, most: int = NO_WR
 def _diff(out: Writer, change: ChangeView, most: int) -> None:
     lines = change.diff.rstrip("\n").split("\n")
     if len(lines) > most:
-        lines[most:] = [f"... and {len(lines) - most} lines more; see them all with --dry-run"]
+        lines[most:] = [out.words(f"... and {len(lines) - most} lines more; see them all with --dry-run")]
     for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
+        if line[:1] not in "+-@ ":  # no line of a file
+            line = out.words(line)
         out.raw(" " * LABEL + line, style)
 
 

@@ -15,9 +15,9 @@ from vdesk.render.text import Writer
 def groups(out: Writer, report: Report, output: Output) -> None:
     """One tree per group; graphics cards stand out."""
     for group in report.data.get("groups", []):
-        tree = Tree(_title(group), guide_style="dim")
+        tree = Tree(out.styled(_title(group)), guide_style="dim")
         for device in group["devices"]:
-            tree.add(_device(device, group["blockers"], out.terminal))
+            tree.add(out.styled(_device(device, group["blockers"], out.terminal)))
         if out.terminal:
             out.console.print(tree)
         else:

@@ -9,17 +9,20 @@ from vdesk.render import Output
 from vdesk.render.text import Writer
 from vdesk.render.views.check import IOMMU
 
+PLACES = {
+    "configured": "/etc/default/grub and grub.d",
+    "generated": "/boot/grub/grub.cfg",
+    "booted": "/proc/cmdline",
+}
+
 
 def status(out: Writer, report: Report, output: Output) -> None:
     """State, the argument in its three places, and what the kernel said."""
     data = report.data
     out.say("state", f"{IOMMU.get(data['state'], '')} ({data['state']})", "bold")
-    for place, where in (
-        ("configured", "/etc/default/grub and grub.d"),
-        ("generated", "/boot/grub/grub.cfg"),
-        ("booted", "/proc/cmdline"),
-    ):
-        out.say("", f"{place + ':':<12}{_words(data[place])}  ({where})")
+    width = max(len(out.words(place)) for place in PLACES) + 2
+    for place, where in PLACES.items():
+        out.say("", f"{out.words(place) + ':':<{width}}{_words(data[place])}  ({where})")
     for line in data.get("log", []):
         out.say("kernel", line, "dim")
     for first, second in data.get("disagreements", []):
