@@ -12,6 +12,7 @@ import pytest
 
 LOUD = (
     "VDESK_ROOT",
+    "LANGUAGE",
     "NO_COLOR",
     "FORCE_COLOR",
     "CLICOLOR_FORCE",
