@@ -31,10 +31,10 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @cache
-def recorded(words: str) -> str:
-    """What a command prints on the demo machine's terminal, as a block."""
+def recorded(words: str, language: str) -> str:
+    """What a command prints on the demo machine's terminal, in the language of the page, as a block."""
     typed = words.replace("--before ", "")
-    printed = COLOUR.sub("", run(["demo", *words.split()])).rstrip()
+    printed = COLOUR.sub("", run(["demo", *words.split()], language)).rstrip()
     lines = "\n".join(line.rstrip() for line in printed.splitlines())
     return f"```text\n$ vdesk {typed}\n{lines}\n```"
 
@@ -113,14 +113,19 @@ def _type(value: dict[str, Any]) -> str:
 # --- the build
 
 
+def _recorded_in(text: str, language: str) -> str:
+    return RECORDED.sub(lambda found: recorded(found[1], language), text)
+
+
 def lay_out(folder: Path) -> Path:
     """Copy and make the pages below the folder; the configuration's path."""
     source = folder / "source"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("mkdocs.yml", "README.md"))
     for page in source.rglob("*.md"):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(RECORDED.sub(lambda found: recorded(found[1]), text), encoding="utf-8")
+        language = "es" if page.is_relative_to(source / "es") else "en"
+        text = _recorded_in(page.read_text(encoding="utf-8"), language)
+        page.write_text(text, encoding="utf-8")
     (source / "reference").mkdir(exist_ok=True)
     (source / "reference/commands.md").write_text(command_page(), encoding="utf-8")
     (source / "reference/json.md").write_text(json_page(), encoding="utf-8")
