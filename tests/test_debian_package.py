@@ -111,7 +111,7 @@ def test_built(tmp_path: Path) -> None:
     held = {str(path.relative_to(modules)) for path in (modules / "vdesk").rglob("*") if path.is_file()}
     assert held == set(tracked("vdesk"))
     for shell, place in PLACES.items():
-        assert (tmp_path / "out/usr/share" / place).read_bytes() == (FOLDER / FILES[shell]).read_bytes()
+        assert (tmp_path / "out/usr/share" / place).read_bytes() == (FOLDER / {"bash": "vdesk.bash", **FILES}[shell]).read_bytes()
     script = tmp_path / "out/usr/bin/vdesk"
     assert script.read_text(encoding="utf-8").startswith("#! /usr/bin/python3 -I\n") and os.access(script, os.X_OK)
     said = fields((tmp_path / "out/DEBIAN/control").read_text(encoding="utf-8"))

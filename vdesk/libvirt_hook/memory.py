@@ -4,12 +4,14 @@ memory from the desktop all day (Documentation/admin-guide/mm/hugetlbpage.rst)."
 from __future__ import annotations
 
 from .domain import Domain
-from .machine import PREPARE_SECONDS, WHOLE_SECONDS, Machine, Stuck, Trouble, in_child
+from .machine import Machine, Stuck, Trouble, in_child
 from .state import State
 
 PAGES = "sys/kernel/mm/hugepages"
 MEMINFO = "proc/meminfo"
 TRIES = 3
+MAKE_SECONDS, FREE_SECONDS = 45.0, 15.0
+"""Beside the time of the other changes: drawing together gigabytes takes the kernel seconds, more on a busy machine."""
 
 
 def _number(machine: Machine, path: str) -> int:
@@ -55,7 +57,8 @@ def make_pages(machine: Machine, state: State) -> None:
                 break
         return ""
 
-    in_child(work, machine.left(PREPARE_SECONDS), "making huge pages")
+    with machine.more_time():
+        in_child(work, MAKE_SECONDS, "making huge pages")
     wanted, made = state.new_pages, max(0, _number(machine, f"{folder}/nr_hugepages") - before)
     if made < wanted:
         state.pages -= wanted - made
@@ -78,7 +81,8 @@ def free_pages(machine: Machine, state: State) -> list[str]:
         return ""
 
     try:
-        in_child(work, machine.left(WHOLE_SECONDS), "letting huge pages go")
+        with machine.more_time():
+            in_child(work, FREE_SECONDS, "letting huge pages go")
     except Stuck as stuck:
         return [str(stuck)]
     except Trouble as error:
