@@ -168,6 +168,18 @@ class Libvirt:
         """Start a machine; its hooks run meanwhile."""
         self._do(f"start {name}", lambda: self._conn.lookupByName(name).create(), seconds, waiting)
 
+    def start_once(
+        self, name: str, edit: Callable[[str], str], seconds: float, waiting: Callable[[float], None] | None = None
+    ) -> None:
+        """Start a machine this once with an edited definition; the one that is kept stays as it is (virDomainCreateXML
+        of a machine that is defined)."""
+        flags = self._lib.VIR_DOMAIN_XML_INACTIVE | self._lib.VIR_DOMAIN_XML_SECURE
+
+        def create() -> None:
+            self._conn.createXML(edit(self._conn.lookupByName(name).XMLDesc(flags)), 0)
+
+        self._do(f"start {name}", create, seconds, waiting)
+
     def shutdown(self, name: str) -> None:
         """Ask the guest to shut down: by its agent where it answers, and by the power button."""
         self._do(f"shut down {name}", lambda: self._conn.lookupByName(name).shutdownFlags(0))

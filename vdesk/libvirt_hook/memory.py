@@ -12,6 +12,8 @@ MEMINFO = "proc/meminfo"
 TRIES = 3
 MAKE_SECONDS, FREE_SECONDS = 45.0, 15.0
 """Beside the time of the other changes: drawing together gigabytes takes the kernel seconds, more on a busy machine."""
+IN_PIECES = "the memory is in too many pieces for huge pages"
+"""vdesk start knows it by these words, and starts the machine without."""
 
 
 def _number(machine: Machine, path: str) -> int:
@@ -63,7 +65,7 @@ def make_pages(machine: Machine, state: State) -> None:
     if made < wanted:
         state.pages -= wanted - made
         raise Trouble(
-            f"the memory is in too many pieces for huge pages: {made} of {wanted} pages of {size >> 10} MiB "
+            f"{IN_PIECES}: {made} of {wanted} pages of {size >> 10} MiB "
             "could be made. Close programs, or restart this machine; vdesk start runs the machine without them"
         )
     machine.say(f"made {made} huge pages of {size >> 10} MiB")

@@ -8,13 +8,14 @@ from vdesk.changes.actions import Action, Actions
 from vdesk.changes.change import Progress
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Domain, Libvirt
+from vdesk.libvirt_hook.memory import IN_PIECES
 from vdesk.model.errors import Refused, VdeskError, problem
 from vdesk.model.report import Report
 from vdesk.plans import vm_install
 from vdesk.plans.vm_install import SHELL
 from vdesk.plans.vm_look import find_vm
 from vdesk.plans.vm_preflight import preflight
-from vdesk.vm.defined import Defined, mark_without_install, read_defined
+from vdesk.vm.defined import Defined, mark_without_install, read_defined, without_hugepages
 from vdesk.vm.domain_xml import MARK
 
 START_SECONDS = 600.0
@@ -22,6 +23,10 @@ KEY_SECONDS = 15
 SHUTDOWN_SECONDS = 120.0
 TICK = 10.0
 """Seconds between two words of progress."""
+SMALL_PAGES = (
+    "Warning: {name} runs without huge pages this time, a little slower: the memory of this machine is in too many"
+    " pieces. Close programs or restart this machine before the next start; its definition still asks for them."
+)
 
 # --- start
 
@@ -40,19 +45,32 @@ def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) 
         )
     ready = preflight(host, found, force)
     steps = [_network(libvirt, network) for network in dict.fromkeys(found.networks) if not _active(libvirt, network)]
-    steps.append(Action("start", name, f"start {name}", lambda progress: _start(libvirt, name, progress), final=True))
+    notes = _where(host, libvirt, found)
+    steps.append(
+        Action("start", name, f"start {name}", lambda progress: _start(libvirt, found, notes, progress), final=True)
+    )
     if found.install:
         answer = f"press Enter for {KEY_SECONDS} s, for `Press any key to boot from CD`; on this first start only"
         steps.append(Action("key", name, answer, lambda progress: _press(libvirt, domain, progress)))
     data = {"name": name, "state": "running"}
-    return Actions("start", steps, data, intro=ready, notes=_where(host, libvirt, found))
+    return Actions("start", steps, data, intro=ready, notes=notes)
 
 
-def _start(libvirt: Libvirt, name: str, progress: Progress) -> None:
+def _start(libvirt: Libvirt, found: Defined, notes: list[str], progress: Progress) -> None:
+    """With its huge pages; where the memory is in too many pieces for them, this once without, which is said."""
+    name = found.name
+
     def waiting(seconds: float) -> None:
         progress(f"{name} is still starting ({seconds:.0f} s): its devices are taken from this machine")
 
-    libvirt.start(name, START_SECONDS, waiting)
+    try:
+        libvirt.start(name, START_SECONDS, waiting)
+    except VdeskError as error:
+        if not found.hugepages or not any(IN_PIECES in each.cause for each in error.problems):
+            raise
+        progress(f"{IN_PIECES}: {name} starts without them")
+        libvirt.start_once(name, without_hugepages, START_SECONDS, waiting)
+        notes.insert(0, SMALL_PAGES.format(name=name))
 
 
 def _active(libvirt: Libvirt, network: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -162,3 +163,8 @@ def mark_without_install(xml: str) -> str | None:
         if each is not note:
             plain.append(Element(each.tag.partition("}")[2], dict(each.attrib)))
     return ElementTree.tostring(plain, encoding="unicode")
+
+
+def without_hugepages(xml: str) -> str:
+    """The text of a definition without its huge pages; every other byte as it was."""
+    return re.sub(r"<hugepages\s*/>|<hugepages>.*?</hugepages>", "", xml, count=1, flags=re.DOTALL)
