@@ -126,6 +126,7 @@ CASES = {
     "poor-libvirt": Case("no-tpm", "--os win11", (CAPABILITIES,)),
     "old-libvirt": Case("old-libvirt", ""),
     "emulated": Case("article-booted", "", (EMULATED,)),
+    "laptop": Case("laptop-muxless", "--os win11"),
     "one-of-two": Case("identical-gpus", "--gpu 02:00.0"),
 }
 
