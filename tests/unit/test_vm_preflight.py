@@ -182,6 +182,19 @@ def test_the_rom_is_a_file_too(debian: Path) -> None:
     assert ids(problems)[0] == "vm.file-apparmor" and "/usr/share/vgabios" in problems[0].remedy
 
 
+def test_a_keyboard_that_was_unplugged(debian: Path) -> None:
+    """QEMU would refuse to start; both names are told, and only those that are gone."""
+    here, gone = "/dev/input/by-id/usb-A_Keyboard-event-kbd", "/dev/input/by-id/usb-B_Mouse-event-mouse"
+    inputs = "".join(f"<input type='evdev'><source dev='{path}'/></input>" for path in (here, gone))
+    found = read_defined(
+        f"<domain type='kvm'><name>hoth</name><memory unit='GiB'>4</memory><devices>{inputs}</devices></domain>"
+    )
+    problems = look(debian, found, {here[1:]: ""})
+    assert ids(problems) == ["vm.input-missing"] and gone in problems[0].what
+    assert ids(look(debian, found)) == ["vm.input-missing"] * 2
+    assert not look(debian, found, {here[1:]: "", gone[1:]: ""})
+
+
 def test_every_reason_at_once(debian: Path) -> None:
     found = machine("07:00.0", gib=900, disks=("/srv/none.img",))
     assert ids(look(debian, found)) == ["vm.device-missing", "vm.memory-busy", "vm.file-missing"]

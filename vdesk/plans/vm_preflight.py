@@ -27,7 +27,12 @@ def preflight(host: Host, found: Defined, force: tuple[str, ...] = ()) -> list[s
     if found.single_gpu:
         forced |= DESKTOP_RULES
     said: list[str] = []
-    problems = [*_devices(host, found, forced, said), *_memory(host, found, said), *_files(host, found)]
+    problems = [
+        *_devices(host, found, forced, said),
+        *_memory(host, found, said),
+        *_files(host, found),
+        *_inputs(host, found),
+    ]
     if problems:
         raise Refused(*problems)
     files = len(_paths(found))
@@ -170,3 +175,18 @@ def _missing(found: Defined, path: str) -> Problem:
         "the file was moved or removed since the machine was defined",
         f"put it back, or take it out of the machine with: virsh edit {found.name}",
     )
+
+
+# --- keyboards and mice
+
+
+def _inputs(host: Host, found: Defined) -> Iterator[Problem]:
+    """QEMU opens each of them at the start, and gives up where one is gone (formatdomain, input type evdev)."""
+    for path in found.evdev if host.is_live else ():
+        if not host.exists(path.lstrip("/")):
+            yield problem(
+                "vm.input-missing",
+                f"{path} is not there, and {found.name} shares it",
+                "the keyboard or mouse was unplugged since the machine was defined, or its receiver is asleep",
+                f"plug it in, or take its <input type='evdev'> out of the machine with: virsh edit {found.name}",
+            )
