@@ -27,10 +27,14 @@ class Daemon:
     uri: str = "qemu:///system"
     mock: bool = False
     active: bool = True
+    xml: str = XML
     changed: list[str] = field(default_factory=list)
 
     def find(self, name: str) -> Domain:
-        return Domain(name, "0" * 36, "running" if self.active else "shut off", self.active, XML)
+        return Domain(name, "0" * 36, "running" if self.active else "shut off", self.active, self.xml)
+
+    def domains(self) -> list[Domain]:
+        return [self.find("hoth")]
 
     def agent_answers(self, name: str) -> bool:
         return self.answers
@@ -84,6 +88,18 @@ def test_a_machine_without_answers(host: Host) -> None:
 def test_the_start_of_an_installation_says_what_to_type(host: Host) -> None:
     plan = vm_life.start(host, Daemon(answers=False), "hoth")  # type: ignore[arg-type]
     assert any("FS0:" in each and "\\EFI\\BOOT\\BOOTX64" in each for each in plan.notes)
+
+
+def test_show_tells_what_waits(host: Host) -> None:
+    """What to type in the firmware's shell, and that the answers are still there; gone with them."""
+    from vdesk.plans.vm_look import show
+    from vdesk.render.views.vm import _notes
+
+    daemon = Daemon(answers=False)
+    notes = _notes(show(host, daemon, "hoth"))  # type: ignore[arg-type]
+    assert len(notes) == 3 and "\\EFI\\BOOT\\BOOTX64" in notes[1] and "sudo vdesk stop hoth" in notes[2]
+    daemon.xml = XML.replace(f'<source file="{ANSWERS}" />', "")
+    assert len(_notes(show(host, daemon, "hoth"))) == 2  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("state", "expected"), [(" state='connected'", True), (" state='disconnected'", False)])

@@ -23,8 +23,13 @@ def said(host: Host, found: Defined) -> list[str]:
     """What a person should know of an installation that has begun; nothing without answers of vdesk's."""
     if not waits(found):
         return []
-    how = f"{'sudo ' if host.needs_root else ''}vdesk stop {found.name}"
-    return [f"The disc with the answers holds a password. Once Windows is installed, {how} removes it."]
+    return [tidied(found.name, "sudo " if host.needs_root else "")]
+
+
+def tidied(name: str, sudo: str = "sudo ") -> str:
+    """What takes the answers away, for a machine in which they still are."""
+    how = f"{sudo}vdesk stop {name}"
+    return f"The disc with the answers holds a password. Once Windows is installed and runs, {how} removes it."
 
 
 def finishing(host: Host, libvirt: Libvirt, found: Defined) -> list[Action]:

@@ -8,6 +8,7 @@ from vdesk.host import Host
 from vdesk.host.libvirt_conn import SYSTEM, Domain, Libvirt, connect
 from vdesk.model.address import Address
 from vdesk.model.errors import NeedsRoot, VdeskError, WrongUsage, problem
+from vdesk.plans import vm_install
 from vdesk.vm.defined import Defined, read_defined
 
 
@@ -111,4 +112,5 @@ def show(host: Host, libvirt: Libvirt, name: str) -> dict[str, Any]:
         "evdev": list(found.evdev),
         "screen": found.graphics or None,
         "install": found.install,
+        "answers": found.answers if vm_install.waits(found) else None,
     }

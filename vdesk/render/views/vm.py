@@ -83,12 +83,20 @@ def show(out: Writer, report: Report, output: Output) -> None:
             out.say(label, value)
     for device in data["devices"]:
         out.say("device", f"{device['address']} {device['name']}: {_holder(device)}")
-    if data["install"]:
-        out.say("note", "it was not started yet: the first start answers the installation disc's question")
+    for note in _notes(data):
+        out.say("note", note)
     if "cpu_map" in data:
         from vdesk.render.views.vm_cpus import cpus
 
         cpus(out, data["cpu_map"])
+
+
+def _notes(data: dict[str, Any]) -> list[str]:
+    """What an installation that waits, or is not tidied up after, asks of a person."""
+    from vdesk.plans.vm_install import SHELL, tidied
+
+    first = "it was not started yet: the first start answers the installation disc's question"
+    return [*([first, SHELL] if data["install"] else []), *([tidied(data["name"])] if data["answers"] else [])]
 
 
 def _firmware(data: dict[str, Any]) -> str:
