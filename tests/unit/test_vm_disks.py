@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from vdesk.changes.disks import CreateDisk, RemoveDisk
-from vdesk.host import this_machine
+from vdesk.host import Host, this_machine
+from vdesk.host.runner import LocalRunner
 from vdesk.model.errors import Refused, VdeskError
 
 MIB = 1 << 20
@@ -111,3 +112,25 @@ def test_a_needed_disk_is_kept(tmp_path: Path) -> None:
         else:
             CreateDisk.can_undo(host, record)
         path.unlink()
+
+
+@pytest.mark.parametrize(("kind", "works"), [("btrfs", True), ("btrfs", False), ("ext4", True)])
+def test_no_copy_on_write_on_btrfs(tmp_path: Path, kind: str, works: bool) -> None:
+    """Asked for while the file is empty, since later it has no effect; a filesystem that refuses hinders nothing."""
+    heard: list[str] = []
+    root, programs = tmp_path / "root", tmp_path / "bin"
+    (root / "srv/vm").mkdir(parents=True)
+    (root / "proc/self").mkdir(parents=True)
+    mounts = f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:30 / /srv rw - {kind} /dev/sdb1 rw\n"
+    (root / "proc/self/mountinfo").write_text(mounts + "3 1 0:31 / /srv/v rw - xfs /dev/sdc1 rw\n")
+    programs.mkdir()
+    answer = f'echo "$1" "$(stat -c %s "{root}$2")" >> {root}/said; {"exit 0" if works else "echo no >&2; exit 1"}'
+    for name, text in (("chattr", answer), ("fallocate", f'truncate -s "$2" "{root}$3"')):
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    host = Host(str(root), LocalRunner([str(programs), "/usr/bin", "/bin"]))
+    assert CreateDisk("srv/vm/w.img", MIB, "raw").apply(host, heard.append)
+    assert (root / "srv/vm/w.img").stat().st_size == MIB
+    said = root / "said"
+    assert (said.read_text() if said.exists() else "") == ("+C 0\n" if kind == "btrfs" else "")
+    assert any("slower on btrfs" in each for each in heard) is not works

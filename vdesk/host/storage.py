@@ -53,6 +53,13 @@ def uses(host: Host) -> list[Use]:
     return found
 
 
+def kind_at(host: Host, path: str) -> str:
+    """The filesystem that a path is on (`btrfs`), by the longest mount point above it; empty where it is not told."""
+    place = "/" + path.strip("/")
+    above = [each for each in _mounts(host) if f"{place}/".startswith(f"{each.place.rstrip('/')}/")]
+    return max(above, key=lambda each: len(each.place)).kind if above else ""
+
+
 def _mounts(host: Host) -> list[_Mount]:
     seen: dict[tuple[str, str], _Mount] = {}
     for path in MOUNTS:
