@@ -6,22 +6,19 @@ import ast
 import json
 import os
 import re
-import statistics
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.bench import cost
+from tests.bench import HOOK_FLOOR, HOOK_LIMIT, ratios
 from tests.kernel.hooked import CARD, MARK, SOUND, STATE, UUID, domain, process, put, small
 from tests.machines.parts import Tree
 from vdesk.libvirt_hook.hook import concerns
 from vdesk.libvirt_hook.phases import options
 from vdesk.plans.hook_file import MODULES, hook_bytes
 
-FLOOR = ["/usr/bin/python3", "-I", "-S", "-c", "pass"]
-COST = 2.0
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "PWD": "/", "USER": "root"}
 Ended = subprocess.CompletedProcess[bytes]
 
@@ -134,9 +131,7 @@ def test_a_guest_named_like_an_option() -> None:
 def test_cost_of_a_machine_that_is_not_ours(hook: Path) -> None:
     """Twice the floor at most; the runs are interleaved, since the machine may be busy."""
     argv = [str(hook), "other", "prepare", "begin", "-"]
-    pairs = [(cost(argv), cost(FLOOR)) for _ in range(21)]
-    assert statistics.median(one[1] / floor[1] for one, floor in pairs) <= COST
-    assert statistics.median(one[0] / floor[0] for one, floor in pairs) <= COST
+    assert max(ratios(argv, 21, HOOK_FLOOR)) <= HOOK_LIMIT
 
 
 # --- input ------------------------------------------------------------------------------------------------------------
