@@ -110,6 +110,7 @@ ENVY = 'ACTION=="add", SUBSYSTEM=="pci", ATTR{vendor}=="0x10de", ATTR{class}=="0
         ({"etc/supergfxd.conf": '{"mode": "Vfio"}'}, "warn", "supergfxd: Vfio"),
         ({"etc/supergfxd.conf": '{"mode": "Integrated"}', CARD: "\0gone"}, "fail", "Integrated"),
         ({"etc/modprobe.d/system76-power.conf": "x"}, "warn", "system76-power"),
+        ({"usr/bin/envycontrol": ""}, "info", "envycontrol is installed"),
         ({"usr/bin/optimus-manager": ""}, "warn", "optimus-manager"),
         ({"usr/sbin/prime-select": "", "etc/prime/current_type": "nvidia\n"}, "warn", "sudo prime-select intel"),
         ({"usr/bin/prime-select": "", "etc/prime-discrete": "on\n"}, "warn", "drawn on the NVIDIA card"),

@@ -33,7 +33,15 @@ class Seen(NamedTuple):
 
 def findings(machine: Machine) -> list[Finding]:
     """The one finding: the worst of the tools, the others in its cause."""
-    looks: tuple[Callable[[Machine], Iterator[Seen]], ...] = (_removed, _prime, _suse, _supergfx, _system76, _legacy)
+    looks: tuple[Callable[[Machine], Iterator[Seen]], ...] = (
+        _removed,
+        _prime,
+        _suse,
+        _envycontrol,
+        _supergfx,
+        _system76,
+        _legacy,
+    )
     seen = sorted((each for look in looks for each in look(machine)), key=lambda each: ORDER.index(each.level))
     if not seen and not machine.has("etc"):
         return [
@@ -148,6 +156,13 @@ def _suse(machine: Machine) -> Iterator[Seen]:
         yield Seen(WARN, f"prime-select (SUSE): {mode}", cause, "sudo prime-select intel, then reboot", evidence)
     else:
         yield Seen(OK, f"prime-select (SUSE): {mode}", "", "", evidence)
+
+
+def _envycontrol(machine: Machine) -> Iterator[Seen]:
+    """What it has taken off the bus is told by its rules; here only that it is there."""
+    if path := machine.host.which("envycontrol"):
+        cause = "envycontrol -s integrated takes the card off the bus; its other modes leave it there"
+        yield Seen(INFO, "envycontrol is installed", cause, "", f"{path} is there")
 
 
 def _supergfx(machine: Machine) -> Iterator[Seen]:
