@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_boot_binding import CARD, on, with_builder
+from tests.commands.running import on
+from tests.unit.test_boot_binding import CARD, with_builder
 from vdesk.initramfs.mkinitcpio import UNIT
 
 # The functions of mkinitcpio's that install hooks call (mkinitcpio(8), "Build hooks"), and its order of sourcing.
