@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 LOG = "var/log/vdesk/hook.log"
 LOG_BYTES = 256 << 10
@@ -96,7 +96,7 @@ class Machine:
         """Seconds left until `until` seconds after the start, at least a moment."""
         return max(0.2, self.started + until - time.monotonic())
 
-    @contextmanager
+    @contextlib.contextmanager
     def more_time(self) -> Iterator[None]:
         """What is done inside takes no time from the rest; it has a limit of its own."""
         begin = time.monotonic()
