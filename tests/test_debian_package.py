@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -11,17 +12,16 @@ from pathlib import Path
 import pytest
 
 import vdesk
-from tests.completions import FILES, FOLDER
 from tests.test_linters import TOP, lint, tracked
 from tests.test_package import PROJECT
 
 DEBIAN = TOP / "packaging/debian"
-SCRIPTS = ("prerm", "postrm")
+SCRIPTS = ("postinst", "prerm", "postrm")
 # Where each shell looks by itself, below /usr/share.
 PLACES = {
-    "bash": "bash-completion/completions/vdesk",
-    "zsh": "zsh/vendor-completions/_vdesk",
-    "fish": "fish/vendor_completions.d/vdesk.fish",
+    "vdesk.bash": "bash-completion/completions/vdesk",
+    "_vdesk": "zsh/vendor-completions/_vdesk",
+    "vdesk.fish": "fish/vendor_completions.d/vdesk.fish",
 }
 # Python's names and Debian's: python3-NAME but for this one.
 OTHERWISE = {"libvirt-python": "python3-libvirt"}
@@ -95,7 +95,7 @@ def test_they_know_where_vdesk_keeps_its_files() -> None:
     from vdesk.libvirt_hook.machine import LOG
     from vdesk.plans.hook_status import PATH
 
-    prerm, postrm = ((DEBIAN / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    prerm, postrm = ((DEBIAN / name).read_text(encoding="utf-8") for name in ("prerm", "postrm"))
     assert f"hook=/{PATH}\n" in prerm and f"devices=/{LIST}\n" in prerm
     folders = {f"/{HOME}", f"/{LIST.rpartition('/')[0]}", f"/{LOG.rpartition('/')[0]}"}
     assert folders <= set(postrm.split())
@@ -110,9 +110,99 @@ def test_built(tmp_path: Path) -> None:
     modules = tmp_path / "out/usr/lib/python3/dist-packages"
     held = {str(path.relative_to(modules)) for path in (modules / "vdesk").rglob("*") if path.is_file()}
     assert held == set(tracked("vdesk"))
-    for shell, place in PLACES.items():
-        assert (tmp_path / "out/usr/share" / place).read_bytes() == (FOLDER / {"bash": "vdesk.bash", **FILES}[shell]).read_bytes()
+    for name, place in PLACES.items():
+        assert (tmp_path / "out/usr/share" / place).read_bytes() == (TOP / "completions" / name).read_bytes()
+    assert sorted(PLACES) == sorted(path.name for path in (TOP / "completions").iterdir())
     script = tmp_path / "out/usr/bin/vdesk"
     assert script.read_text(encoding="utf-8").startswith("#! /usr/bin/python3 -I\n") and os.access(script, os.X_OK)
     said = fields((tmp_path / "out/DEBIAN/control").read_text(encoding="utf-8"))
     assert said["Architecture"] == "all" and "python3:any" in said["Depends"]
+
+
+# --- the maintainer scripts, on a folder that stands for the machine
+
+
+class Scripts:
+    """The scripts with every path below a folder, and a vdesk that writes down what it was asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.asked = root, root / "asked"
+        for folder in ("usr/bin", "var/lib/vdesk/journal", "etc/vdesk", "usr/lib/python3/dist-packages/vdesk"):
+            (root / folder).mkdir(parents=True)
+        (root / "etc/libvirt/hooks/qemu.d").mkdir(parents=True)
+        self.vdesk()
+
+    def vdesk(self, refuses: str = "nothing", there_is: str = "1") -> None:
+        """The fake: fails where its words hold `refuses`; a dry run has `there_is` left."""
+        text = f'#!/bin/sh\necho "$*" >> {self.asked}\ncase "$*" in *"{refuses}"*) exit 5;; *--json*) echo \'"entries": [{there_is}]\';; esac\n'  # noqa: E501
+        (self.root / "usr/bin/vdesk").write_text(text)
+        (self.root / "usr/bin/vdesk").chmod(0o755)
+
+    def run(self, name: str, *words: str) -> tuple[list[str], str]:
+        """What vdesk was asked for, and what the script said; it never fails."""
+        absolute = r"(?<=[ =])/(?=(usr/bin/vdesk|usr/lib|var|etc|run)\b)"
+        text = re.sub(absolute, f"{self.root}/", (DEBIAN / name).read_text(encoding="utf-8"))
+        self.asked.write_text("")
+        done = subprocess.run(["sh", "-c", text, name, *words], capture_output=True, text=True, check=True)
+        return self.asked.read_text().splitlines(), done.stdout + done.stderr
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Scripts:
+    """Return the scripts on a machine with the hook, a device bound at boot and a journal."""
+    found = Scripts(tmp_path)
+    (tmp_path / "etc/libvirt/hooks/qemu.d/50-vdesk").touch()
+    rows = ("# list", "0000:01:00.0 1002:5046 1002:5046", "0000:01:00.1 8086:293e 1af4:1100")
+    (tmp_path / "etc/vdesk/devices").write_text("\n".join(rows) + "\n")
+    return found
+
+
+@pytest.mark.parametrize("words", [("upgrade", "0.2.0-1"), ("deconfigure",), ("failed-upgrade", "0.1.0-1")])
+def test_an_upgrade_changes_nothing(words: tuple[str, ...], scripts: Scripts) -> None:
+    assert scripts.run("prerm", *words) == ([], "")
+
+
+def test_nothing_was_ever_changed(scripts: Scripts) -> None:
+    shutil.rmtree(scripts.root / "var")
+    shutil.rmtree(scripts.root / "etc")
+    assert scripts.run("prerm", "remove") == ([], "")
+    assert scripts.run("postrm", "purge") == ([], "")
+
+
+def test_a_removal(scripts: Scripts) -> None:
+    asked, said = scripts.run("prerm", "remove")
+    assert asked == [
+        "hook remove --yes --no-color",
+        "undo --all --keep vms --keep install --keep iommu --keep gpu --yes --no-color",
+        "unbind --boot 0000:01:00.0 0000:01:00.1 --yes --no-color",
+        "undo --all --keep vms --keep install --dry-run --json --no-color",
+    ]
+    assert "again" not in said and (scripts.root / "var/lib/vdesk/for-purge/vdesk").is_dir()
+    scripts.run("postrm", "remove")
+    assert (scripts.root / "var/lib/vdesk/journal").is_dir()
+    scripts.run("postinst", "configure", "0.1.0-1")
+    assert not (scripts.root / "var/lib/vdesk/for-purge").exists()
+
+
+def test_nothing_is_copied_for_a_purge_that_has_nothing_to_do(scripts: Scripts) -> None:
+    scripts.vdesk(there_is="")
+    scripts.run("prerm", "remove")
+    assert not (scripts.root / "var/lib/vdesk/for-purge").exists()
+    scripts.run("postrm", "purge")
+    assert not any((scripts.root / each).exists() for each in ("var/lib/vdesk", "etc/vdesk"))
+
+
+@pytest.mark.parametrize("refuses", ["hook remove", "undo --all", "unbind --boot"])
+def test_what_cannot_be_taken_back_is_told(refuses: str, scripts: Scripts) -> None:
+    """It stops nothing, and the purge leaves what says how to take it back."""
+    scripts.vdesk(refuses)
+    asked, said = scripts.run("prerm", "remove")
+    assert len(asked) == 3 and "install vdesk again" in said
+    assert (" --keep hook " in asked[1]) is (refuses == "hook remove")
+    _, said = scripts.run("postrm", "purge")
+    assert "install vdesk again" in said and (scripts.root / "var/lib/vdesk/journal").is_dir()
+
+
+def test_a_vdesk_that_does_not_run(scripts: Scripts) -> None:
+    (scripts.root / "usr/bin/vdesk").unlink()
+    assert "install vdesk again" in scripts.run("prerm", "remove")[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_keep_is_for_all(played: Played) -> None:
 
 
 def test_the_package_names_what_there_is() -> None:
-    words = (Path(__file__).parents[2] / "packaging/debian/prerm").read_text(encoding="utf-8").split()
-    named = {words[number + 1].strip('"') for number, word in enumerate(words) if word == "--keep"}
+    debian = Path(__file__).parents[2] / "packaging/debian"
+    text = "".join((debian / name).read_text(encoding="utf-8") for name in ("prerm", "postrm"))
+    named = set(re.findall(r"--keep (\w+)", text))
     assert named == {"vms", "install", "iommu", "gpu", "hook"} and named < set(KEPT)
