@@ -13,6 +13,8 @@ MODE = 0o600
 SECONDS = 1800.0
 LARGEST_FILE = 1 << 44
 """Of ext4 with blocks of 4 KiB (Documentation/filesystems/ext4/overview.rst)."""
+CLOCK_STEP = 1_000_000_000
+"""Nanoseconds by which a file's date may be before the clock's: it is that of the kernel's last tick."""
 QCOW2 = "preallocation=metadata,lazy_refcounts=on"
 
 
@@ -42,7 +44,7 @@ class CreateDisk(Change):
         """The file that will be made, and since when; what it is after that is added by done()."""
         import time
 
-        return {"path": self.path, "since": time.time_ns(), "owner": self.owner}
+        return {"path": self.path, "since": time.time_ns() - CLOCK_STEP, "owner": self.owner}
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Make it; a captured machine gets no disk."""

@@ -23,10 +23,10 @@ def collect(
         _pump(child, buffers, time.monotonic() + timeout, on_line)
         child.wait(max(0.1, timeout))
     except (TimeoutError, subprocess.TimeoutExpired):
-        _end(child)
+        end(child)
         raise TimedOut(argv[0], f"no end within {timeout:.0f} s", f"{' '.join(argv)} did not end") from None
     except BaseException:
-        _end(child)
+        end(child)
         raise
     finally:
         for stream in (child.stdout, child.stderr):
@@ -70,7 +70,8 @@ def _lines(text: bytes, on_line: Callable[[str], None]) -> bytes:
     return rest
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End its process group: politely, then for good."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(child.pid, number)

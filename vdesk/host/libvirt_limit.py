@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from vdesk.host.signals import undisturbed
 from vdesk.model.errors import VdeskError, problem
 
 GRACE = 10.0
@@ -39,8 +40,9 @@ def limited(
             failed.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
-    thread.start()
     try:
+        with undisturbed():  # an interrupt in here would leave a call behind that nobody waits for
+            thread.start()
         _wait(thread, seconds, waiting, tick)
     except KeyboardInterrupt:
         thread.join(min(seconds, GRACE))  # it cannot be called back: what it does has to be known before the way back

@@ -72,21 +72,28 @@ class LocalRunner:
             raise Absent(argv[0], "no such program", f"the program {argv[0]} is not installed")
         environment = {"LC_ALL": "C.UTF-8", "PATH": ":".join(self._passed())}
         environment |= {name: os.environ[name] for name in KEPT if name in os.environ}
+        from vdesk.host.collect import collect, end
+        from vdesk.host.signals import whole
+
+        child = None
         try:
-            child = subprocess.Popen(
-                [program, *argv[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                cwd="/",
-                start_new_session=True,
-            )
+            with whole():  # a program that nobody knows of would go on while everything is put back
+                child = subprocess.Popen(
+                    [program, *argv[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=environment,
+                    cwd="/",
+                    start_new_session=True,
+                )
+            stdout, stderr = collect(child, tuple(argv), timeout, on_line)
         except OSError as error:
             raise HostError(program, error.strerror or str(error), f"{program} could not be started") from error
-        from vdesk.host.collect import collect
-
-        stdout, stderr = collect(child, tuple(argv), timeout, on_line)
+        except BaseException:
+            if child is not None and child.poll() is None:
+                end(child)
+            raise
         return Completed(tuple(argv), child.returncode, stdout, stderr)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,26 @@ def treat_as_interrupts() -> None:
     """SIGTERM and SIGHUP (a closed terminal) unwind like Ctrl-C, so that what was changed is put back."""
     for number in ASKED[1:]:
         signal.signal(number, _interrupt)
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """An interrupt that comes inside counts when the block has ended. Unlike `undisturbed`, what is started inside does
+    not inherit that; in another thread than the first, which gets no signals, nothing is done."""
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in ASKED}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+    for each in came:
+        os.kill(os.getpid(), each)
 
 
 @contextmanager
