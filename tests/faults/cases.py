@@ -18,6 +18,31 @@ from tests.unit.test_gpu import CHOICE, PRIME
 CREATE = f"create hoth --iso {ISO} --os linux --disk 4MiB --memory 2GiB --cpus 2"
 DOMAIN = '<domain type="{kind}"><name>hoth</name><memory>1024</memory><os><type machine="q35">hvm</type></os></domain>'
 
+# The list of packages is a sorted file of names; the program that a package brings is there when its name is.
+PROGRAMS = {
+    "env": 'while case $1 in *=*) true;; *) false;; esac; do shift; done; name=$1; shift; exec BIN/"$name" "$@"',
+    "dpkg-query": 'while read -r name; do printf "%s\\tinstalled\\n" "$name"; done < ROOT/var/lib/dpkg/list',
+    "dpkg": "exit 0",
+    "apt-get": """
+cd ROOT/var/lib/dpkg || exit 1
+simulate=; for word; do [ "$word" = -s ] && simulate=1; [ "$word" = --download-only ] && exit 0; done
+while case $1 in install|remove|update) false;; *) true;; esac; do shift; done
+verb=$1; shift
+[ -n "$simulate" ] && { for name; do echo "Remv $name [1]"; done; exit 0; }
+case $verb in
+install) for name in libtpms0 "$@"; do
+    echo "Setting up $name"; { cat list; echo "$name"; } | sort -u > list.new; mv list.new list; done;;
+remove) for name; do grep -vx "$name" list > list.new; mv list.new list; done;;
+esac
+""",
+    "usermod": """
+for group in $(echo "$2" | tr , ' '); do
+    sed -i -e "/^$group:/s/:$/:$3/;t" -e "/^$group:/s/\\([^:]\\)$/\\1,$3/" ROOT/etc/group
+done
+""",
+    "gpasswd": 'sed -i -e "/^$3:/s/:$2$/:/;/^$3:/s/,$2$//" ROOT/etc/group',
+}
+
 
 def nvidia() -> Machine:
     """A card on NVIDIA's driver, whose modules are loaded and whose service runs."""
@@ -51,6 +76,16 @@ def prime(played: Played) -> None:
     subprocess.run([played.programs / "prime-select", "intel"], check=True, stdout=subprocess.DEVNULL)
 
 
+def packages(played: Played) -> None:
+    """Debian's programs for packages and groups, and a person who is in none of the groups."""
+    for name, text in PROGRAMS.items():
+        played.fake(name, text.replace("BIN", str(played.programs)))
+    (played.root / "var/lib/dpkg").mkdir(parents=True)
+    (played.root / "var/lib/dpkg/list").write_text("base-files\nqemu-utils\n")
+    file = played.root / "etc/group"
+    file.write_text(file.read_text().replace(":108:user", ":108:").replace(":109:user", ":109:"))
+
+
 @dataclass(frozen=True)
 class Case:
     """A command line; `before` are run first and stay; `libvirt` is the driver that it talks to.
@@ -71,6 +106,7 @@ class Case:
 
 
 CASES: dict[str, tuple[Case, ...]] = {
+    "install": (Case("install", base="no-tpm", setup=packages),),
     "iommu enable": (Case("iommu enable --igfx-off --pt"),),
     "iommu disable": (Case("iommu disable", ("iommu enable --pt",)),),
     "bind": (

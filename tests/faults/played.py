@@ -84,7 +84,8 @@ class Programs:
 
     def which(self, program: str) -> str | None:
         """A fake's path, or where the machine has the program."""
-        return self.fakes.which(program) or self.recorded.which(program)
+        fake = self.folder / program
+        return str(fake) if fake.is_file() else self.recorded.which(program)
 
     def run(
         self, argv: Sequence[str], *, timeout: float, changes: bool, on_line: Callable[[str], None] | None

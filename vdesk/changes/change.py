@@ -35,6 +35,9 @@ KINDS = {
     "boot-binding": "vdesk.initramfs.binding:BootBinding",
     "initramfs": "vdesk.initramfs.image:Initramfs",
     "graphics-mode": "vdesk.changes.graphics_mode:GraphicsMode",
+    "packages": "vdesk.changes.packages:InstallPackages",
+    "groups": "vdesk.changes.user_groups:JoinGroups",
+    "libvirt-daemon": "vdesk.changes.libvirt_daemon:EnableDaemon",
     "refresh": "vdesk.initramfs.image:Refresh",
 }
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from vdesk.checks.machine import Machine
-from vdesk.host.account import GROUP, Account, account
+from vdesk.host.account import GROUP, LIBVIRT, Account, account
 from vdesk.model.errors import HostError
 from vdesk.model.finding import INFO, OK, UNKNOWN, WARN, Finding, finding
 
 NAME = "user.groups"
-LIBVIRT = ("libvirt", "libvirtd")
 LOGIN = ", then log out and in"
 
 

@@ -14,6 +14,7 @@ from vdesk.model.errors import INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskErro
 from vdesk.model.report import Report, from_error
 
 COMMANDS = {
+    "install": ("vdesk.cli.install:install", "the packages that virtual machines need, and your groups"),
     "check": ("vdesk.cli.check:check", "is this machine ready for passthrough, and if not, what to do"),
     "groups": ("vdesk.cli.check:groups", "the IOMMU groups and what is in them"),
     "iommu": ("vdesk.cli.iommu:iommu", "turn the IOMMU on or off, and see what is in effect"),

@@ -11,6 +11,8 @@ from vdesk.model.number import is_number
 
 PASSWD, GROUP = "etc/passwd", "etc/group"
 PEOPLE = range(1000, 60000)
+LIBVIRT = ("libvirt", "libvirtd")
+"""The group of those who may use the system's virtual machines, as distributions call it."""
 
 
 class Account(NamedTuple):
@@ -37,6 +39,11 @@ def account(host: Host) -> Account:
         if uid == wanted if wanted is not None else uid in PEOPLE:
             return _account(fields[0], uid, gid, rows, own=host.tree.own)
     return Account("", -1, frozenset(), None, frozenset(row[0] for row in rows))
+
+
+def members(host: Host) -> dict[str, frozenset[str]]:
+    """Who is listed in each group; raises HostError where /etc/group cannot be read."""
+    return {row[0]: frozenset(filter(None, row[3].split(","))) for row in _rows(host, GROUP, 4)}
 
 
 def _caller() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -49,3 +49,24 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+@contextmanager
+def to_the_end(said: Callable[[str], None], what: str) -> Iterator[None]:
+    """Let the program in the block come to its end first, and be interrupted after it: a package manager that is
+    stopped half-way leaves what it cannot mend. Unlike a blocked signal, this is not passed on to the program."""
+    seen: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        if not seen:
+            said(f"interrupted: {what}, then what was done is taken back")
+        seen.append(number)
+
+    before = {number: signal.signal(number, remember) for number in ASKED}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if seen:
+        raise KeyboardInterrupt
