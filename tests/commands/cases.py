@@ -109,6 +109,20 @@ CASES = {
         (f"create hoth --iso {ISO} -n", f"create hoth --iso {ISO} --gpu 01:00.0 -n"),
         ("article", "single-gpu", "shared-group", "intel-hybrid", "no-iommu"),
     ),
+    "setup-plan": Case(
+        ("setup -n", f"setup -n --gpu none --os linux --iso {ISO}", "install -n"),
+        (*USUAL, "no-iommu", "off-in-kernel", "single-gpu", "identical-gpus", "no-tpm", "shared-group", "empty"),
+    ),
+    "setup-road": Case(
+        (
+            f"setup -y --iso {ISO} --name hoth --boot --gpu 01:00.0 --pt",
+            "setup -y",
+            "setup",
+            "history",
+            "undo --all -y",
+        ),
+        ("article", "article-booted", "laptop-muxless"),
+    ),
     "wrong": Case(
         (
             "bind",

@@ -21,6 +21,10 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden/commands"
 MASKS = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"), "UUID"),
+    (re.compile(r"50-vdesk, \d+ lines"), "50-vdesk, N lines"),
+    # The text of the hook is not what a plan is looked at for.
+    (re.compile(r"( +\+\+\+ b/etc/libvirt/hooks/qemu.d/50-vdesk\n)(?: {9}.*\n)+"), r"\1         THE HOOK\n"),
+    (re.compile(r"(\+\+\+ b/etc/libvirt/hooks/qemu.d/50-vdesk)[^\n]*\""), r'\1 THE HOOK"'),
     (re.compile(r"52:54:00(:[0-9a-f]{2}){3}"), "MAC"),
 )
 EACH = [(name, machine) for name, case in CASES.items() for machine in case.machines]

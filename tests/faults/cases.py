@@ -107,6 +107,13 @@ class Case:
 
 CASES: dict[str, tuple[Case, ...]] = {
     "install": (Case("install", base="no-tpm", setup=packages),),
+    "setup": (
+        Case(
+            f"setup --iso {ISO} --os linux --name hoth --disk 4MiB --memory 2GiB --cpus 2",
+            libvirt="test",
+            halts=(("hook install",),),
+        ),
+    ),
     "iommu enable": (Case("iommu enable --igfx-off --pt"),),
     "iommu disable": (Case("iommu disable", ("iommu enable --pt",)),),
     "bind": (
@@ -154,7 +161,7 @@ WRITING = {
     "gpu rom": "gpu rom 01:00.0 -o {root}/rom.bin",
 }
 # What a command calls that changes something: it then has to stand in CASES.
-CHANGES = ("changing", "act", "mode", "consent")
+CHANGES = ("changing", "after_recovery", "act", "mode", "consent")
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:

@@ -15,7 +15,7 @@ from vdesk.host.writing import remove_folder
 
 LOADED = "sys/bus/pci/drivers/vfio-pci"
 OWN = ("var/lib/vdesk", LOADED)  # a module that was loaded stays, as the plan says
-CONNECTING = ("create", "delete", "attach", "detach", "start", "stop")
+CONNECTING = ("create", "setup", "delete", "attach", "detach", "start", "stop")
 State = tuple[Snapshot, dict[str, tuple[bool, str]]]
 
 

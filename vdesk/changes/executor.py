@@ -82,6 +82,16 @@ def run(plan: Plan, host: Host, mode: Mode) -> Report:
 def consent(shown: Report, host: Host, mode: Mode) -> bool:
     """Whether to go on: `--yes`, or a yes on the terminal. WrongUsage without a terminal, NeedsRoot without root,
     Refused where root would run or believe what others can write."""
+    may_change(host, mode)
+    if mode.yes or mode.ask is None:
+        if mode.show:
+            mode.show(shown)
+        return True
+    return mode.ask(shown)
+
+
+def may_change(host: Host, mode: Mode) -> None:
+    """Raise, before anybody is asked, what `consent` raises."""
     from vdesk.host.trust import refuse_unsafe
 
     if not mode.yes and mode.ask is None:
@@ -100,11 +110,6 @@ def consent(shown: Report, host: Host, mode: Mode) -> bool:
             )
         )
     refuse_unsafe(host)
-    if mode.yes or mode.ask is None:
-        if mode.show:
-            mode.show(shown)
-        return True
-    return mode.ask(shown)
 
 
 class _Run:

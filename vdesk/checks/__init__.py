@@ -40,6 +40,15 @@ def check(host: Host, addresses: Sequence[Address] = ()) -> Report:
     return Report(COMMAND, NOT_READY if failed else OK, data=data, findings=findings)
 
 
+def off_switches(host: Host) -> list[Finding]:
+    """What `setup` asks before all else: the processor's virtualization and the IOMMU, and where they are off."""
+    from vdesk.checks import cpu, iommu
+    from vdesk.checks.machine import look
+
+    machine = look(host)
+    return [*cpu.findings(machine), *iommu.findings(machine)]
+
+
 def _everything(machine: Machine) -> list[Finding]:
     """Every family, in the order a person would look."""
     from vdesk.checks import (

@@ -14,6 +14,7 @@ from vdesk.model.errors import INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskErro
 from vdesk.model.report import Report, from_error
 
 COMMANDS = {
+    "setup": ("vdesk.cli.setup:setup", "the whole way, step by step, from a bare host to a virtual machine"),
     "install": ("vdesk.cli.install:install", "the packages that virtual machines need, and your groups"),
     "check": ("vdesk.cli.check:check", "is this machine ready for passthrough, and if not, what to do"),
     "groups": ("vdesk.cli.check:groups", "the IOMMU groups and what is in them"),
@@ -44,7 +45,8 @@ COMMANDS = {
     lazy=COMMANDS,
     params=list(GLOBAL_OPTIONS),
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="The road: vdesk check, vdesk iommu enable, reboot, vdesk check, vdesk bind 01:00.0, vdesk create.",
+    epilog="Step by step: vdesk setup. The road by hand: vdesk install, vdesk check, vdesk iommu enable, reboot, vdesk "
+    "check, vdesk bind 01:00.0, vdesk create.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:

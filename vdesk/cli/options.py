@@ -268,6 +268,12 @@ def command(name: str, **more: Any) -> Callable[[Callable[..., Any]], click.Comm
 def changing(ctx: click.Context, planner: Callable[[Host], Any]) -> Report:
     """Run a command that changes the machine: what an interrupted one left is finished first, then plan and execute."""
     from vdesk.changes.executor import run
+
+    return after_recovery(ctx, lambda host, mode: run(planner(host), host, mode))
+
+
+def after_recovery(ctx: click.Context, work: Callable[[Host, Mode], Report]) -> Report:
+    """Finish what an interrupted command left, then do the work."""
     from vdesk.changes.recovery import finish_interrupted
     from vdesk.host.signals import treat_as_interrupts
 
@@ -277,7 +283,7 @@ def changing(ctx: click.Context, planner: Callable[[Host], Any]) -> Report:
     found = finish_interrupted(host, mode, settings.command)
     if found is not None and found.exit_code:
         return found
-    report = run(planner(host), host, mode)
+    report = work(host, mode)
     if found is not None:
         report.notes[:0] = found.notes
     return report

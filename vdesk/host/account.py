@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from vdesk.host.host import Host
 from vdesk.host.kernel_log import printable
+from vdesk.model.errors import HostError
 from vdesk.model.number import is_number
 
 PASSWD, GROUP = "etc/passwd", "etc/group"
@@ -39,6 +40,17 @@ def account(host: Host) -> Account:
         if uid == wanted if wanted is not None else uid in PEOPLE:
             return _account(fields[0], uid, gid, rows, own=host.tree.own)
     return Account("", -1, frozenset(), None, frozenset(row[0] for row in rows))
+
+
+def home(host: Host) -> str:
+    """The home folder of the person whom `account` knows, relative to the root; empty where none is known."""
+    try:
+        person = account(host)
+        rows = _rows(host, PASSWD, 7)
+    except HostError:
+        return ""
+    found = next((row[5].strip("/") for row in rows if person.name and row[0] == person.name), "")
+    return "" if ".." in found.split("/") else found
 
 
 def members(host: Host) -> dict[str, frozenset[str]]:

@@ -56,7 +56,7 @@ def _card(host: Host, known: list[Device], request: Request, choose: Choose | No
         return _named(known, parse_address(request.gpu))
     if request.single_gpu:
         return single_gpu.card(host, known)
-    free, busy = _free_cards(host, known)
+    free, busy = free_cards(host, known)
     if len(free) == 1:
         return free[0]
     if free and choose:
@@ -84,7 +84,7 @@ def _named(known: list[Device], address: Address) -> Device:
     return device
 
 
-def _free_cards(host: Host, known: list[Device]) -> tuple[list[Device], list[tuple[Device, str]]]:
+def free_cards(host: Host, known: list[Device]) -> tuple[list[Device], list[tuple[Device, str]]]:
     """Cards that could go to a machine, and the others with the reason why not."""
     kept = blockers(host, known)
     free, busy = [], []

@@ -122,15 +122,7 @@ class _Discs:
         disc = media.read_disc(found)
         if disc.iso:
             return disc
-        if self.host.is_live or (found.size >= media.ISO_HEAD and not disc.blank):
-            raise WrongUsage(
-                problem(
-                    "usage.no-iso",
-                    f"{option}: {found.path} is not a disc image",
-                    "neither an ISO 9660 nor a UDF volume begins in it",
-                    "download it again, and compare its size and checksum with the publisher's",
-                )
-            )
+        refuse_no_disc(self.host, found, disc, option)
         say(f"{found.path} has no content here, so what is on it could not be looked at.")
         return disc
 
@@ -154,6 +146,19 @@ class _Discs:
             folder = media.closed_folder(self.host, each.path) if each and not each.here else None
             if each and folder:
                 say(f"QEMU's user may not enter {folder}, so it cannot read {each.path}: {IMAGES_REMEDY} {folder}")
+
+
+def refuse_no_disc(host: Host, found: media.Media, disc: media.Disc, option: str) -> None:
+    """WrongUsage for a file that is no disc; a captured machine may have an empty one in its place."""
+    if not disc.iso and (host.is_live or (found.size >= media.ISO_HEAD and not disc.blank)):
+        raise WrongUsage(
+            problem(
+                "usage.no-iso",
+                f"{option}: {found.path} is not a disc image",
+                "neither an ISO 9660 nor a UDF volume begins in it",
+                "download it again, and compare its size and checksum with the publisher's",
+            )
+        )
 
 
 def _network(name: str, libvirt: Libvirt | None) -> str:

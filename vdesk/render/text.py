@@ -122,7 +122,10 @@ def write(report: Report, output: Output) -> None:
         view(out, report, output)
     if report.command not in ("check", "doctor"):
         write_findings(out, report)
-    write_changes(out, report, output, QUESTION_LINES if report.exit_code == INTERRUPTED else NO_WRAP)
+    if report.command == "setup":  # the plans of many commands
+        write_changes(out, report, output, QUESTION_LINES, "-v")
+    else:
+        write_changes(out, report, output, QUESTION_LINES if report.exit_code == INTERRUPTED else NO_WRAP)
     for note in report.notes:
         out.line(note)
     sys.stdout.flush()
@@ -156,19 +159,22 @@ def write_findings(out: Writer, report: Report) -> None:
             out.say("do", each.remedy, "dim", indent=LABEL)
 
 
-def write_changes(out: Writer, report: Report, output: Output, most: int = NO_WRAP) -> None:
+def write_changes(
+    out: Writer, report: Report, output: Output, most: int = NO_WRAP, more: str = "--dry-run"
+) -> None:
     """Every change: its state, what it is, and `most` lines of its preview where that is still to come or was asked
     for."""
     for each in report.changes:
         out.say(each.state, each.summary, STATE_STYLE.get(each.state, ""))
         if each.diff and (each.state == "planned" or output.verbose):
-            _diff(out, each, NO_WRAP if output.verbose else most)
+            _diff(out, each, NO_WRAP if output.verbose else most, more)
 
 
-def _diff(out: Writer, change: ChangeView, most: int) -> None:
+def _diff(out: Writer, change: ChangeView, most: int, more: str) -> None:
     lines = change.diff.rstrip("\n").split("\n")
     if len(lines) > most:
         lines[most:] = [out.words(f"... and {len(lines) - most} lines more; see them all with --dry-run")]
+        lines[most:] = [f"... and {len(lines) - most} lines more; see them all with {more}"]
     for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
         if line[:1] not in "+-@ ":  # no line of a file

@@ -24,6 +24,7 @@ VIEWS = {
     "hook status": "vdesk.render.views.hook:status",
     "hook check": "vdesk.render.views.hook:check",
     "history": "vdesk.render.views.history:history",
+    "setup": "vdesk.render.views.setup:setup",
     "create": "vdesk.render.views.vm:create",
     "list": "vdesk.render.views.vm:list_",
     "show": "vdesk.render.views.vm:show",

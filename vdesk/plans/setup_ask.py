@@ -1,0 +1,121 @@
+"""The choices of setup, asked one by one; a wrong answer is said and asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from vdesk.changes.choices import WITHOUT
+from vdesk.host.account import home
+from vdesk.model.errors import VdeskError
+from vdesk.plans import setup_card, setup_media
+from vdesk.plans.setup_steps import Scene
+from vdesk.plans.setup_vm import usual_name
+from vdesk.vm.words import check_name
+
+
+class Talk(Protocol):
+    """Somebody at a terminal."""
+
+    def say(self, text: str) -> None:
+        """Tell one paragraph."""
+
+    def text(self, question: str, default: str) -> str:
+        """A line; the default for an empty one."""
+        ...
+
+    def yes(self, question: str) -> bool:
+        """Yes or no; no for an empty line."""
+        ...
+
+
+def ask(scene: Scene, choice: str, talk: Talk) -> None:
+    """Ask for one choice and remember it in the scene."""
+    {"gpu": _gpu, "boot": _boot, "iso": _iso, "virtio_iso": _virtio, "name": _name}[choice](scene, talk)
+
+
+def _until(talk: Talk, question: str, default: str, take: Callable[[str], None]) -> None:
+    """Ask until the answer can be taken."""
+    while True:
+        try:
+            take(talk.text(question, default))
+        except VdeskError as error:
+            talk.say(f"{error.problems[0].what}: {error.problems[0].cause}; {error.problems[0].remedy}")
+            continue
+        return
+
+
+def _gpu(scene: Scene, talk: Talk) -> None:
+    from vdesk.model.address import parse_address
+    from vdesk.model.errors import WrongUsage, problem
+
+    found = setup_card.options(scene.host)
+    for each in found:
+        talk.say(f"  {each.address}  {each.shown}")
+    talk.say("  none  the machine gets no card")
+    best = setup_card.recommended(found)
+
+    def take(answer: str) -> None:
+        if answer.strip() == WITHOUT:
+            scene.choices.gpu = WITHOUT
+            return
+        address = str(parse_address(answer.strip()))
+        mine = next((each for each in found if each.address == address), None)
+        if mine is None or mine.busy:
+            why = mine.busy if mine else "no graphics card is at that address"
+            free = [each.address for each in found if not each.busy]
+            raise WrongUsage(problem("vm.which-gpu", f"not {address}", why, f"take {' or '.join([*free, WITHOUT])}"))
+        scene.choices.gpu = address
+
+    _until(talk, "Which card goes to the machine?", best.address if best else WITHOUT, take)
+
+
+def _boot(scene: Scene, talk: Talk) -> None:
+    talk.say(
+        "The hook takes the card when the machine starts and gives it back at its end. At every boot it would be the "
+        "machine's alone: this machine's own driver never has it. The second is the safe way for cards that do not "
+        "come back well, and a first boot without a picture is followed by one without it."
+    )
+    scene.choices.boot = talk.yes("Take the card at every boot too?")
+
+
+def _iso(scene: Scene, talk: Talk) -> None:
+    found = setup_media.installers(scene.host)
+    for each in found:
+        talk.say(f"  {each}")
+    talk.say("Windows' discs come from microsoft.com/software-download; any name will do.")
+
+    def take(answer: str) -> None:
+        path = _path(scene, answer)
+        if path:
+            scene.choices.iso = setup_media.disc(scene.host, path, "--iso").path
+
+    _until(talk, "Path of the installation disc (- for later)", found[0] if found else "-", take)
+
+
+def _virtio(scene: Scene, talk: Talk) -> None:
+    from vdesk.host.virtio_iso import SOURCE
+
+    talk.say(f"Windows has no drivers for the fast disk and network. Get them from {SOURCE}")
+
+    def take(answer: str) -> None:
+        path = _path(scene, answer)
+        scene.choices.virtio_iso = setup_media.disc(scene.host, path, "--virtio-iso").path if path else WITHOUT
+
+    _until(talk, "Path of the drivers' disc (- goes without)", "-", take)
+
+
+def _name(scene: Scene, talk: Talk) -> None:
+    def take(answer: str) -> None:
+        scene.choices.name = check_name(answer.strip())
+
+    _until(talk, "What is the machine called?", usual_name(scene), take)
+
+
+def _path(scene: Scene, answer: str) -> str:
+    """A path as it is typed, `~` and quotes included; empty for `-`."""
+    path = answer.strip().strip("'\"")
+    own = home(scene.host)
+    if path.startswith("~/") and own:
+        path = f"/{own}{path[1:]}"
+    return "" if path == "-" else path

@@ -1,0 +1,69 @@
+"""Which card setup would give away, and what this machine loses by that."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vdesk.host import Host
+from vdesk.host.drm import Card, cards
+from vdesk.host.pci import Device, devices
+from vdesk.model.errors import HostError, VdeskError
+from vdesk.plans import rules
+from vdesk.plans.vm_devices import free_cards
+
+
+class Option(NamedTuple):
+    """A graphics card: `busy` says why it cannot go (empty: it can), `loses` what this machine has no more while it is
+    given away."""
+
+    device: Device
+    busy: str
+    loses: str
+
+    @property
+    def address(self) -> str:
+        """`0000:01:00.0`."""
+        return str(self.device.address)
+
+    @property
+    def shown(self) -> str:
+        """Its name, and what speaks against it or is lost by it."""
+        return f"{self.device.name} {self.device.ids}; {(self.busy and f'no: {self.busy}') or f'you lose {self.loses}'}"
+
+
+def options(host: Host) -> list[Option]:
+    """Every card, those that can go first; of those the ones without a monitor on them first."""
+    known = devices(host)
+    free, busy = free_cards(host, known)
+    lit = {card.address: card.connected for card in _drm(host)}
+    found = [Option(each, "", _loses(host, known, each)) for each in free]
+    found.sort(key=lambda each: (bool(lit.get(each.device.address)), each.device.address))
+    return found + [Option(each, why, "") for each, why in busy]
+
+
+def recommended(found: list[Option]) -> Option | None:
+    """The first that can go."""
+    return next((each for each in found if not each.busy), None)
+
+
+def _drm(host: Host) -> tuple[Card, ...]:
+    try:
+        return cards(host)
+    except HostError:
+        return ()
+
+
+def _loses(host: Host, known: list[Device], card: Device) -> str:
+    """Its outputs, and the devices that go with it."""
+    parts = []
+    outputs = [each for one in _drm(host) if one.address == card.address for each in one.connectors]
+    if outputs:
+        lit = [each.name for each in outputs if each.status == "connected"]
+        names = ", ".join(each.name for each in outputs)
+        parts.append(f"its outputs {names} ({'a monitor is on ' + ', '.join(lit) if lit else 'no monitor is on them'})")
+    try:
+        along = rules.companions(known, [card])
+    except VdeskError:
+        along = []
+    parts += [f"{each.address} ({each.class_name or each.name})" for each in along]
+    return "; ".join(parts) or "nothing else"
