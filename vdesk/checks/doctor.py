@@ -12,6 +12,7 @@ from vdesk.host.kernel_log import printable
 from vdesk.model.errors import NOT_READY, OK, Absent, HostError, WrongUsage, problem
 from vdesk.model.finding import FAIL, INFO, UNKNOWN, WARN, Finding, finding
 from vdesk.model.finding import OK as FINE
+from vdesk.model.near import did_you_mean
 from vdesk.model.report import Report
 from vdesk.vm import doctor_sources as sources
 from vdesk.vm.defined import Defined, read_defined
@@ -35,6 +36,10 @@ HARMLESS = re.compile(
 ABOUT_VFIO = re.compile(r"\bvfio|\bkvm\b", re.IGNORECASE)
 
 
+def _defined_names(host: Host) -> list[str]:
+    return [each.removesuffix(".xml") for each in host.names(sources.DEFINITIONS) if each.endswith(".xml")]
+
+
 def doctor(host: Host, name: str, seen: Sequence[str] = ()) -> Report:
     """Findings for every failure recognised since the machine's last start; exit 3 where one of them keeps it from
     working, or its log could not be read. WrongUsage where there is no such machine. `seen`: texts that a person
@@ -48,7 +53,7 @@ def doctor(host: Host, name: str, seen: Sequence[str] = ()) -> Report:
                 "usage.no-vm",
                 f"there is no virtual machine {name}",
                 f"neither /{sources.DEFINITIONS}/{name}.xml nor {own.name} is there",
-                "see the names with: vdesk list",
+                f"{did_you_mean(name, _defined_names(host))}see the names with: vdesk list",
             )
         )
     defined = found if isinstance(found, Defined) else None

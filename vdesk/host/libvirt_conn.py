@@ -216,6 +216,10 @@ class Libvirt:
             raise
         return bool(found.isActive()), bool(found.autostart())
 
+    def networks(self) -> list[str]:
+        """The names of all networks."""
+        return sorted(self._do("list the networks", lambda: [each.name() for each in self._conn.listAllNetworks(0)]))
+
     def start_network(self, name: str) -> None:
         """Bring a network up."""
         self._do(f"start network {name}", lambda: self._conn.networkLookupByName(name).create())

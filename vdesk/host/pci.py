@@ -8,6 +8,7 @@ from vdesk.host.host import Host
 from vdesk.host.names import Names, modules_for
 from vdesk.model.address import Address, find_address
 from vdesk.model.errors import Denied, GroupsUnknown, HostError, WrongUsage, problem
+from vdesk.model.near import did_you_mean
 from vdesk.model.number import is_number
 
 DEVICES = "sys/bus/pci/devices"
@@ -151,17 +152,21 @@ def groups_unknown(error: Denied) -> GroupsUnknown:
     return GroupsUnknown(f"/{GROUPS}", error.cause, f"the IOMMU groups (/{GROUPS}) could not be read")
 
 
+ONE_DIGIT = 0.9  # of twelve signs one is another, or two have changed places
+
+
 def find(known: list[Device], address: Address) -> Device:
     """The device at the address; WrongUsage when there is none."""
     for device in known:
         if device.address == address:
             return device
+    near = did_you_mean(str(address), (str(each.address) for each in known if not each.is_bridge), ONE_DIGIT)
     raise WrongUsage(
         problem(
             "usage.no-device",
             f"there is no device {address}",
             "sysfs has no such PCI function",
-            "list the devices of this machine with: vdesk groups",
+            f"{near}list the devices of this machine with: vdesk groups",
         )
     )
 

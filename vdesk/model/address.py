@@ -47,6 +47,14 @@ def find_address(text: str) -> Address | None:
     return None
 
 
+def _spelled(text: str) -> str:
+    """What was meant by the right digits with other signs between them: `01-00.0`, `01:00:0`."""
+    parts = re.findall(r"[0-9a-f]+", text.strip().lower())
+    domain, *rest = parts if len(parts) == 4 else ("0000", *parts)
+    found = find_address(f"{domain}:{rest[0]}:{rest[1]}.{rest[2]}") if len(rest) == 3 else None
+    return f"did you mean {found}? " if found else ""
+
+
 def parse_address(text: str) -> Address:
     """The address that `text` spells; WrongUsage when it spells none."""
     address = find_address(text)
@@ -56,7 +64,7 @@ def parse_address(text: str) -> Address:
                 "usage.address",
                 f"{text!r} is not a PCI address",
                 "an address is written 01:00.0, 0000:01:00.0 or pci_0000_01_00_0",
-                "list the devices of this machine with: vdesk groups",
+                f"{_spelled(text)}list the devices of this machine with: vdesk groups",
             )
         )
     return address

@@ -13,6 +13,7 @@ from vdesk.host.groups import group_ids, members
 from vdesk.host.pci import Device, find
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
+from vdesk.model.near import did_you_mean
 
 RULES = ("host-display", "root-disk", "host-network", "last-input", "group", "in-use", "bridge", "iommu-off")
 FORCEABLE = ("host-display", "last-input", "host-network", "in-use")
@@ -33,7 +34,8 @@ def check_force(force: Iterable[str]) -> frozenset[str]:
         if rule not in FORCEABLE:
             why = "this rule cannot be overridden" if rule in RULES else "there is no such rule"
             takes = f"--force takes {', '.join(FORCEABLE)}"
-            raise WrongUsage(problem("usage.force", f"--force {rule}: {why}", takes, "leave it out"))
+            near = "" if rule in RULES else did_you_mean(rule, FORCEABLE)
+            raise WrongUsage(problem("usage.force", f"--force {rule}: {why}", takes, f"{near}leave it out"))
     return frozenset(force)
 
 

@@ -9,6 +9,7 @@ from vdesk.host.libvirt_conn import SYSTEM, Domain, Libvirt, connect
 from vdesk.model.address import Address
 from vdesk.model.errors import NeedsRoot, VdeskError, WrongUsage, problem
 from vdesk.plans import vm_install
+from vdesk.model.near import did_you_mean
 from vdesk.vm.defined import Defined, read_defined
 
 
@@ -43,7 +44,7 @@ def find_vm(libvirt: Libvirt, name: str) -> Domain:
                 "usage.no-vm",
                 f"there is no virtual machine {name}",
                 f"libvirt lists none of that name at {libvirt.uri}",
-                "see the names with: vdesk list",
+                f"{did_you_mean(name, (each.name for each in libvirt.domains()))}see the names with: vdesk list",
             )
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from vdesk.changes.drivers import identity as device_identity
@@ -10,6 +11,7 @@ from vdesk.host.libvirt_conn import Libvirt
 from vdesk.host.virtio_iso import SOURCE, find_virtio_iso
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
+from vdesk.model.near import did_you_mean
 from vdesk.plans import single_gpu, vm_devices, vm_disks
 from vdesk.plans.vm_devices import Choose, Given
 from vdesk.vm import defaults, identity, layout, words
@@ -165,14 +167,13 @@ def _network(name: str, libvirt: Libvirt | None) -> str:
     if not name or not name.isprintable() or "/" in name:
         raise WrongUsage(_no_network(name, "a network has a name without / and control characters"))
     if libvirt is not None and libvirt.network(name) is None:
-        raise WrongUsage(_no_network(name, "libvirt knows no network of that name"))
+        raise WrongUsage(_no_network(name, "libvirt knows no network of that name", libvirt.networks()))
     return name
 
 
-def _no_network(name: str, cause: str) -> Problem:
-    return problem(
-        "usage.network", f"--network: there is no network {name!r}", cause, "list them with: virsh net-list --all"
-    )
+def _no_network(name: str, cause: str, known: Sequence[str] = ()) -> Problem:
+    remedy = f"{did_you_mean(name, known)}list them with: virsh net-list --all"
+    return problem("usage.network", f"--network: there is no network {name!r}", cause, remedy)
 
 
 def _pinning(request: Request, facts: Facts, cpu: Cpu, gives: Given, say: defaults.Say) -> Pinning | None:
