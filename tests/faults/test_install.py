@@ -117,7 +117,7 @@ echo "$0 $*" >> {bare.root}/asked
 case "$*" in
 -Qq) cat {bare.root}/{LIST};;
 *remove*|*-R*) printf 'base-files\\nqemu-utils\\n' > {bare.root}/{LIST};;
-*ownload*|*-Sw*) ;;
+*--download*|*-Sw*) ;;
 *install*|*-S*) printf 'base-files\\nlibtpms\\nqemu-utils\\nswtpm\\nswtpm-tools\\n' > {bare.root}/{LIST};;
 esac
 """,

@@ -15,10 +15,8 @@ class _Terminal:
 
     def say(self, text: str) -> None:
         """Tell one paragraph, wrapped."""
-        import shutil
-
         indent = " " * (len(text) - len(text.lstrip()))
-        width = shutil.get_terminal_size().columns
+        width = click.HelpFormatter().width  # what the terminal has, no more than 80
         click.echo(click.wrap_text(text.strip(), width, indent, indent + "  "), err=True)
 
     def text(self, question: str, default: str) -> str:
