@@ -12,10 +12,10 @@ from vdesk.host.libvirt_conn import Libvirt
 
 TEST = "test:///default"
 NEAR = {
-    "chekc": "Did you mean check",
+    "chck": "Did you mean check",
     "stup": "Did you mean setup",
     "gpu lst": "Did you mean list",
-    "iommu enabel": "Did you mean enable",
+    "iommu enabl": "Did you mean enable",
     "check --jsn": "--json",
     "bind 10:00.0 -n": "or 0000:01:00.0?",
     "bind 01:00.3 -n": "did you mean 0000:01:00.1 or 0000:01:00.0?",
@@ -25,7 +25,7 @@ NEAR = {
     "bind 01:00.0 --force HOST-DISPLAY -n": "did you mean host-display?",
     f"show tset --connect {TEST}": "did you mean test?",
     f"start tes --connect {TEST}": "did you mean test?",
-    f"create a --iso /var/lib/libvirt/images/win10.iso --network defalt -n --connect {TEST}": "did you mean default?",
+    f"create a --iso /var/lib/libvirt/images/win10.iso --network deflt -n --connect {TEST}": "did you mean default?",
     "doctor hot": "did you mean hoth?",
 }
 FAR = (

@@ -191,6 +191,14 @@ def test_the_reboot(answer: str, memory: Path) -> None:
     assert "intel_iommu=on" in (played.root / "etc/default/grub").read_text()
 
 
+def test_no_reboot_for_what_was_not_changed(memory: Path) -> None:
+    played = Played(memory, "article")
+    person = Person(played, *WORDS)
+    person.says(("Do this? [y/N]", "n"), ("Do this? [y/N]", "n"), ("(- for later)", "-"))
+    assert person.ended() == 3
+    assert "reboot this machine" not in person.seen and "the IOMMU is off" in person.seen
+
+
 def test_on_after_the_reboot(memory: Path) -> None:
     """What was chosen before is known after it; where the machine stands is looked at anew."""
     before, after = Played(memory / "before", "article"), Played(memory / "after", "article-booted")
