@@ -12,7 +12,7 @@ from vdesk.host.libvirt_conn import Libvirt
 
 TEST = "test:///default"
 NEAR = {
-    "chck": "Did you mean check",
+    "groupz": "Did you mean groups",
     "stup": "Did you mean setup",
     "gpu lst": "Did you mean list",
     "iommu enabl": "Did you mean enable",
