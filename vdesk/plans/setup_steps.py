@@ -80,9 +80,10 @@ def firmware(scene: Scene) -> Step:
     why = "; ".join(each.title for each in wrong)
     if not any(each.level == FAIL for each in wrong):
         return Step("firmware", title, TODO, f"{why}: {wrong[0].cause}", wrong[0].remedy)
+    if "virtual machine" in wrong[0].remedy:  # a virtual machine's own firmware has no such switch
+        return Step("firmware", title, TODO, why, wrong[0].remedy)
     scene.reboot, scene.setup_of_firmware = "the firmware's setup", True
-    outer = "virtual machine" in wrong[0].remedy  # a virtual machine's own firmware has no such switch
-    return Step("firmware", title, TODO, why, wrong[0].remedy if outer else menu(scene.host, here.vendor))
+    return Step("firmware", title, TODO, why, menu(scene.host, here.vendor))
 
 
 def argument(scene: Scene) -> Step:
