@@ -37,7 +37,7 @@ def test_the_test_sees_a_broken_link(tmp_path: Path) -> None:
     assert subprocess.run(argv, capture_output=True, check=False).returncode
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.es.md", "docs/README.md"])
 def test_links_of_what_is_no_part_of_the_site(name: str) -> None:
     page = TOP / name
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
@@ -59,7 +59,9 @@ def commands_in(text: str) -> list[str]:
     return [*(line for line in typed if line), *re.findall(r"<!-- demo (.*) -->", text)]
 
 
-@pytest.mark.parametrize(("english", "spanish"), [("docs/tutorial.md", "docs/es/tutorial.md")])
+@pytest.mark.parametrize(
+    ("english", "spanish"), [("docs/tutorial.md", "docs/es/tutorial.md"), ("README.md", "README.es.md")]
+)
 def test_the_spanish_pages_walk_the_same_road(english: str, spanish: str) -> None:
     one, two = ((TOP / name).read_text(encoding="utf-8") for name in (english, spanish))
     assert commands_in(one) == commands_in(two)

@@ -30,7 +30,8 @@ ENGLISH = re.compile(
 QUOTED = re.compile(
     r"^kernel   .*|^         (?:[-+@ ].*|\$ .*)|^\$ vdesk .*|^ *<.*|DMAR(?:-IR)?: [^;]*|AMD-Vi: [^;]*|\(on\)|"
     r"\"[^\"]*(?:\"|$)|`[^`]*`|sudo [^;]*|journalctl [^;:]*|virsh [^;]*|vdesk (?:check|create|iommu|groups)\b|"
-    r"  \S.*? \[[0-9a-f]{4}:[0-9a-f]{4}\]  [^,]*|Technology for Directed I/O|ADDR\|auto\|none|--gpu none"
+    r"  \S.*? \[[0-9a-f]{4}:[0-9a-f]{4}\]  [^,]*|Technology for Directed I/O|"
+    r"(?:ADDR|FILE)\|(?:auto\|)?none|--gpu none|\([A-Z][^)]*(?:device|controller)\)"
 )
 
 

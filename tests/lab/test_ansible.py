@@ -13,7 +13,7 @@ from .machine import Machine
 from .passing_on import PassingOn, passed_on
 from .typed import GRUB_DEFAULT, booted_with, driver, own_files
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(2400)]
 
 GPU, AUDIO = "0000:01:00.0", "0000:01:00.1"
 HOOK = "/etc/libvirt/hooks/qemu.d/50-vdesk"

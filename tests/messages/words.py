@@ -39,6 +39,10 @@ SILENT = {
 # Texts that read like English and are none of vdesk's own: what other programs print, and lines of files.
 NEVER = frozenset(
     (
+        "apt-get -y --install-recommends install", "dnf -y install", "zypper --non-interactive install",
+        "connection timed out", "could not connect", "could not get lock", "could not resolve", "failed to download",
+        "failed to fetch", "is held by process", "network is unreachable", "unable to lock", "waiting for cache lock",
+        "zypp is locked",
         "# Written by vdesk (vdesk bind --boot), and taken away by it (vdesk unbind --boot)",
         "# Written by: vdesk iommu enable    Taken out by: sudo vdesk iommu disable", "# before a word",
         "Adding to iommu group", "DMAR: Intel(R) Virtualization Technology for Directed I/O",
@@ -72,13 +76,13 @@ PHRASES: tuple[str, ...] = (
     "function-level reset", "huge pages {gib}", "{path}: empty", "legacy BIOS", "moves devices between drivers",
     "integer range", "float range", "{number} group in /{path}", "{number} groups in /{path}", "{one} and {two}",
     "{one} or {two}",
-    "{one}, then {two}",
+    "{one}, then {two}", "you lose {lost}", "found: {path}",
 )  # fmt: skip
 
 # Single words that are shown, where nothing tells them from a key. They are looked up only where they stand alone.
 WORDS: tuple[str, ...] = (
     "Commands", "Examples", "empty", "interrupted", "integer", "float", "boolean", "write", "replace", "keyboard",
-    "pointer", "configured", "generated", "booted", "none", "running", "paused", "crashed", "shutdown",
+    "pointer", "configured", "generated", "booted", "none", "running", "paused", "crashed", "shutdown", "Reboot",
 )  # fmt: skip
 
 # The first column: what kind of line it is.
@@ -86,7 +90,8 @@ LABELS: tuple[str, ...] = (
     "error", "why", "do", "seen", "next", "ok", "info", "warn", "FAIL", "fail", "unknown", "planned", "done", "skipped",
     "undone", "failed", "device", "trial", "machine", "card", "display", "seat", "held by", "ROM", "reset", "mode",
     "UEFI", "hook", "taken", "other", "state", "kernel", "differ", "disk", "devices", "guest", "firmware", "cpus",
-    "memory", "disc", "network", "usb", "rom", "input", "screen", "note", "node", "pinning", "[y/N]", "y yes",
+    "memory", "disc", "network", "usb", "rom", "input", "screen", "note", "node", "pinning", "[y/N]", "y yes", "to do",
+    "not yet", "left out",
 )  # fmt: skip
 
 # What older clicks say otherwise than the one that the tools are pinned to (Debian 12 has 8.1.3).

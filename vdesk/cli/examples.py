@@ -66,6 +66,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sudo vdesk capture machine.tar.zst", "one file that a maintainer can look at"),
         ("vdesk --root machine.tar.zst check", "and what vdesk sees in it"),
     ),
+    "setup": (
+        ("sudo vdesk setup", "asks, shows, and goes on after the reboot"),
+        ("vdesk setup --dry-run", "where this machine stands, and what would be done"),
+        ("sudo vdesk setup --yes --gpu 01:00.0 --boot --iso win11.iso --name hoth", "for scripts"),
+    ),
+    "install": (
+        ("vdesk install --dry-run", "what is missing, and the command that brings it"),
+        ("sudo vdesk install", "the packages, your groups, libvirt's daemon"),
+    ),
     "demo": (
         ("vdesk demo", "the whole tour"),
         ("vdesk demo bind 01:00.0", "one command on the demo machine"),

@@ -8,8 +8,8 @@ from vdesk.host import Host
 from vdesk.host.libvirt_conn import SYSTEM, Domain, Libvirt, connect
 from vdesk.model.address import Address
 from vdesk.model.errors import NeedsRoot, VdeskError, WrongUsage, problem
-from vdesk.plans import vm_install
 from vdesk.model.near import did_you_mean
+from vdesk.plans import vm_install
 from vdesk.vm.defined import Defined, read_defined
 
 

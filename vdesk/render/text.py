@@ -173,8 +173,7 @@ def write_changes(
 def _diff(out: Writer, change: ChangeView, most: int, more: str) -> None:
     lines = change.diff.rstrip("\n").split("\n")
     if len(lines) > most:
-        lines[most:] = [out.words(f"... and {len(lines) - most} lines more; see them all with --dry-run")]
-        lines[most:] = [f"... and {len(lines) - most} lines more; see them all with {more}"]
+        lines[most:] = [out.words(f"... and {len(lines) - most} lines more; see them all with {more}")]
     for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
         if line[:1] not in "+-@ ":  # no line of a file
