@@ -32,22 +32,24 @@ def limited(
     `tick` seconds how long it has been."""
     box: list[Result] = []
     failed: list[BaseException] = []
+    ended = threading.Event()  # and no join: one that is interrupted takes the thread for ended (Python 3.11)
 
     def work() -> None:
         try:
             box.append(call())
         except BaseException as error:
             failed.append(error)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=work, daemon=True)
     try:
         with undisturbed():  # an interrupt in here would leave a call behind that nobody waits for
-            thread.start()
-        _wait(thread, seconds, waiting, tick)
+            threading.Thread(target=work, daemon=True).start()
+        _wait(ended, seconds, waiting, tick)
     except KeyboardInterrupt:
-        thread.join(min(seconds, GRACE))  # it cannot be called back: what it does has to be known before the way back
+        ended.wait(min(seconds, GRACE))  # it cannot be called back: what it does has to be known before the way back
         raise
-    if thread.is_alive():
+    if not ended.is_set():
         raise LibvirtError(
             problem(
                 "libvirt.timeout",
@@ -61,12 +63,12 @@ def limited(
     return box[0]
 
 
-def _wait(thread: threading.Thread, seconds: float, waiting: Callable[[float], None] | None, tick: float) -> None:
+def _wait(ended: threading.Event, seconds: float, waiting: Callable[[float], None] | None, tick: float) -> None:
     begin = time.monotonic()
-    thread.join(min(seconds, tick) if waiting else seconds)
-    while waiting and thread.is_alive() and (passed := time.monotonic() - begin) < seconds:
+    ended.wait(min(seconds, tick) if waiting else seconds)
+    while waiting and not ended.is_set() and (passed := time.monotonic() - begin) < seconds:
         waiting(passed)
-        thread.join(min(tick, seconds - passed))
+        ended.wait(min(tick, seconds - passed))
 
 
 def _translated(what: str, error: BaseException) -> BaseException:
