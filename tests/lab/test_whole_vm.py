@@ -99,6 +99,11 @@ def allowed(machine: Machine) -> list[str]:
     return machine.run("; ".join(looks), check=True).out.split()
 
 
+def kept(machine: Machine) -> list[str]:
+    """The machine's own files; libvirt gives a disc to QEMU's user and does not take it back."""
+    return [each for each in own_files(machine) if DRIVERS not in each]
+
+
 def wait_until_back(machine: Machine) -> None:
     """Until the hook has given back all that it took."""
     deadline = time.monotonic() + 90
@@ -114,7 +119,7 @@ def wait_until_back(machine: Machine) -> None:
 
 @pytest.mark.lab
 def test_the_whole_definition(machine: Machine) -> None:
-    files = own_files(machine)
+    files = kept(machine)
     create(machine, "hoth", "--os win10 --unattended /root/answers.xml")
     typed(machine, "sudo vdesk show hoth --cpus")
     typed(machine, "sudo vdesk start hoth --yes", timeout=900)
@@ -155,7 +160,7 @@ def test_the_whole_definition(machine: Machine) -> None:
     machine.run("tail -25 /var/log/vdesk/hook.log")
     typed(machine, "sudo vdesk delete hoth --disks --yes")
     assert machine.run(f"ls {IMAGES}; ls /var/lib/libvirt/swtpm /var/lib/libvirt/qemu/nvram").out.count("hoth") == 0
-    assert own_files(machine) == files
+    assert kept(machine) == files
 
 
 @pytest.mark.lab_long
