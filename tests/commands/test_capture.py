@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -208,3 +209,21 @@ def test_links_in_an_archive_lead_nowhere_outside(tmp_path: Path) -> None:
             member("proc/cmdline", b"", type=tarfile.SYMTYPE, linkname="../../../../../proc/cmdline"),
         )(made)
     assert vdesk("--root", file, "check", "--json").code == 3
+
+
+def test_what_is_another_for_each_process(tmp_path: Path) -> None:
+    """/proc/net and /proc/mounts lead through /proc/self, a link to a number that is gone when the capture is read."""
+    root = build("article-booted", tmp_path / "machine")
+    route, mounts = (root / "proc/net/route").read_bytes(), (root / "proc/self/mountinfo").read_bytes()
+    shutil.rmtree(root / "proc/net")
+    shutil.rmtree(root / "proc/self")
+    (root / "proc/4711/net").mkdir(parents=True)
+    (root / "proc/4711/net/route").write_bytes(route)
+    (root / "proc/4711/mountinfo").write_bytes(mounts)
+    (root / "proc/self").symlink_to("4711")
+    (root / "proc/net").symlink_to("self/net")
+    ids = root / "usr/share/misc/pci.ids"
+    ids.write_text(ids.read_text().replace("\n\t", "\n# a remark in the middle\n\t"))
+    assert vdesk("--root", root, "capture", tmp_path / "captured").code == 0
+    for line in ("check", "groups"):
+        assert said(tmp_path / "captured", line) == said(root, line), line

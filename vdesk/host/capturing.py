@@ -51,9 +51,9 @@ def capture(host: RecordingHost, scrub: Scrub, about: dict[str, str], more: dict
     for path, data in record.files.items():
         if _wanted(path, pids):
             found.files[scrub.path(path)] = scrub.data(_cut(path, data, record.files))
-    for path in record.there - set(record.files):
+    for path in set(record.there) - set(record.files):
         if _wanted(path, pids) and _shown(path):
-            found.files.setdefault(scrub.path(path), b"")
+            found.files.setdefault(scrub.path(path), bytes(record.there[path]) if path.endswith("/rom") else b"")
     for path, target in record.links.items():
         if _wanted(path, pids) and (not PROCESS.match(path) or NODE.match(target)):
             found.links[scrub.path(path)] = scrub.path(target)
@@ -149,9 +149,11 @@ def _pci_ids(text: str, vendors: set[str]) -> str:
     """pci.ids with the vendors of this machine."""
     found, inside = [], False
     for line in text.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue  # also in the middle of a vendor's block
         if not line.startswith("\t"):
             inside = line[:4] in vendors or line.startswith("C ")
-        if inside and not line.startswith("#"):
+        if inside:
             found.append(line)
     return "\n".join(found) + "\n"
 

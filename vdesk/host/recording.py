@@ -11,6 +11,8 @@ from vdesk.host.tree import FILE_LIMIT, LINK_LIMIT, Stat, Tree
 from vdesk.model.errors import Absent, Denied, HostError
 
 MOST_FILE = 8 << 20
+OWN = ("proc/self", "proc/thread-self")
+"""Links to the number of the process that asks, which is another each time: kept as folders (proc(5))."""
 
 
 class Recording(Tree):
@@ -22,8 +24,8 @@ class Recording(Tree):
         self.folders: set[str] = set()
         self.links: dict[str, str] = {}
         self.denied: set[str] = set()
-        self.there: set[str] = set()
-        """Files that were asked for, and not read."""
+        self.there: dict[str, int] = {}
+        """Files that were asked for, and not read, with their sizes."""
 
     def way(self, path: str) -> str:
         """Where `path` really lies; every link on the way is kept."""
@@ -35,6 +37,9 @@ class Recording(Tree):
                 done = done.rpartition("/")[0]
                 continue
             here = f"{done}/{name}" if done else name
+            if here in OWN:
+                done = here
+                continue
             try:
                 target = super().link(here)
             except HostError:
@@ -71,22 +76,24 @@ class Recording(Tree):
 
     def _entry(self, path: str) -> None:
         try:
-            kind = super().stat(path, follow=False).kind
+            found = super().stat(path, follow=False)
         except HostError:
             return
-        if kind == "link":
-            self.links[path] = super().link(path)
-        elif kind == "folder":
+        if found.kind == "folder" or path in OWN:
             self.folders.add(path)
-        elif kind == "file":
-            self.there.add(path)
+        elif found.kind == "link":
+            self.links[path] = super().link(path)
+        elif found.kind == "file":
+            self.there[path] = min(found.size, MOST_FILE)
 
     def link(self, path: str) -> str:
         """As a tree; the link is kept."""
         found = super().link(path)
         parent, _, name = path.strip("/").rpartition("/")
         place = self.way(parent)
-        self.links[f"{place}/{name}" if place else name] = found
+        here = f"{place}/{name}" if place else name
+        if here not in OWN:
+            self.links[here] = found
         return found
 
     def stat(self, path: str, *, follow: bool = True) -> Stat:
@@ -100,7 +107,7 @@ class Recording(Tree):
         if found.kind == "folder":
             self.folders.add(place)
         elif found.kind == "file":
-            self.there.add(place)
+            self.there[place] = min(found.size, MOST_FILE)
         return found
 
 
@@ -115,7 +122,7 @@ class Heard:
         """As the runner."""
         found = self.runner.which(program)
         if found:
-            self.tree.there.add(self.tree.way(found.lstrip("/")))
+            self.tree.there[self.tree.way(found.lstrip("/"))] = 0
         return found
 
     def run(self, argv: Sequence[str], *, timeout: float, changes: bool, on_line: Line | None) -> Completed:
