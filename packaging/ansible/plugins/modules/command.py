@@ -132,7 +132,7 @@ OK = 0
 NOT_READY = 3
 NEEDS_ROOT = 4
 LEFT_OVER = 5
-TWO_SIDED = {"tpm", "secure-boot"}
+TWO_SIDED = {"tpm", "secure-boot", "boot", "reboot"}
 # `undo` says undone of what it did; where another command says it, the exit code tells that all is as it was.
 COUNTED = {"planned", "done", "undone", "failed"}
 # Messages in a playbook's log are the same on every host.
