@@ -12,6 +12,7 @@ from selectors import EVENT_READ, DefaultSelector
 from vdesk.model.errors import TimedOut
 
 OUTPUT_LIMIT = 32 << 20
+END_SECONDS = 3.0
 
 
 def collect(
@@ -71,14 +72,25 @@ def _lines(text: bytes, on_line: Callable[[str], None]) -> bytes:
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
-    """End its process group: politely, then for good."""
+    """End its process group: politely, then for good; until the last of it is gone, which could still write."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(child.pid, number)
-            child.wait(3)
-            return
-        except subprocess.TimeoutExpired:
-            continue
         except ProcessLookupError:
-            child.poll()
+            break
+        if _gone(child):
             return
+    child.poll()
+
+
+def _gone(child: subprocess.Popen[bytes]) -> bool:
+    """Whether nobody of the group is left after a moment."""
+    limit = time.monotonic() + END_SECONDS
+    while time.monotonic() < limit:
+        child.poll()
+        try:
+            os.killpg(child.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.005)
+    return False

@@ -12,6 +12,8 @@ from vdesk.initramfs.builders import IN_IMAGE, Builder, builder, image_paths
 from vdesk.model.errors import HostError, Refused, VdeskError, problem
 
 OLD = ".vdesk-old"
+UNFINISHED = ".new"
+"""What update-initramfs writes first, and leaves behind when it is ended; it takes room for nothing."""
 BUILD_SECONDS = 3600.0  # every kernel's image, on a slow disk
 LIST_SECONDS = 300.0
 
@@ -93,6 +95,8 @@ class Initramfs(Change):
         kept = [path for path in record["images"] if _is_image(path) and host.exists(path + OLD)]
         for path in kept:
             host.rename(path + OLD, path)
+            if host.exists(path + UNFINISHED):
+                host.remove(path + UNFINISHED)
         if len(kept) < len(record["images"]) and not _untouched(host, record):
             run_checked(host, record["argv"], BUILD_SECONDS, progress)
 
