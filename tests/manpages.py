@@ -1,12 +1,14 @@
 """Write the manual pages, `vdesk(1)` and one for each command, from the help of the commands: `./dev man [FOLDER]`.
 
-    python3 -m tests.manpages build/man          needs vdesk's own dependencies and nothing else
+python3 -m tests.manpages build/man          needs vdesk's own dependencies and nothing else
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,11 @@ ENVIRONMENT = (
     ("VDESK_ROOT", "as --root: a captured machine to work on"),
     ("NO_COLOR", "as --no-color"),
 )
+
+
+def date() -> str:
+    """The day of the page: SOURCE_DATE_EPOCH's where a build has to give the same bytes again, else today."""
+    return time.strftime("%Y-%m-%d", time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))))
 
 
 def plain(text: str) -> str:
@@ -88,7 +95,7 @@ def page(full: str, command: click.Command) -> str:
     name = page_name(full)
     short = command.get_short_help_str(200).rstrip(".")
     lines = [
-        f'.TH "{plain(name.upper())}" "1" "" "vdesk {__version__}" "User Commands"',
+        f'.TH "{plain(name.upper())}" "1" "{date()}" "vdesk {__version__}" "User Commands"',
         ".SH NAME",
         f"{plain(name)} \\- {plain(short)}",
         ".SH SYNOPSIS",

@@ -40,6 +40,20 @@ def test_roff_understands_them(tmp_path: Path) -> None:
         assert bool(said) is (name == "bad.1"), f"{name}: {said}"
 
 
+def test_mandoc_understands_them(tmp_path: Path) -> None:
+    """The other reader of manual pages has no warning either; and the test sees one where there is one."""
+    for name, text in {**PAGES, "bad.1": PAGES["vdesk.1"] + ".NONSENSE\n"}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        argv = ["mandoc", "-T", "lint", "-W", "warning", str(tmp_path / name)]
+        said = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+        assert bool(said) is (name == "bad.1"), f"{name}: {said}"
+
+
+def test_the_same_build_gives_the_same_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert '"1970-01-02"' in pages()["vdesk.1"].splitlines()[0]
+
+
 def test_lines_that_look_like_requests() -> None:
     assert plain(".SH x\n'a -b \\c") == "\\&.SH x\n\\&'a \\-b \\ec"
 
