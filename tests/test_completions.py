@@ -13,6 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.commands.running import on
 from tests.completions import FILES, FOLDER, script
 from tests.machines.builder import build
 
@@ -28,6 +29,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         path = root / f"etc/libvirt/qemu/{name}.xml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("<x/>")
+    for words in (("hook", "install"), ("bind", "02:00.0")):
+        assert on(root, *words, "--yes").code == 0
     home = tmp_path_factory.mktemp("home")
     plain = {"VDESK_ROOT": str(root), "HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
     return {"PATH": f"{BIN}:{os.environ['PATH']}", **plain}
@@ -112,6 +115,7 @@ def _after_tab(child: pexpect.spawn[str], line: str) -> str:
         ("vdesk start h", ["hoth"]),
         ("vdesk start ", ["hoth", "endor"]),
         ("vdesk bind 01:00.0 --force ho", ["host-display", "host-network"]),
+        ("vdesk undo ", ["1", "hook install", "2", "bind"]),
     ],
 )
 def test_completes(line: str, expected: list[str], shown: Shown) -> None:
