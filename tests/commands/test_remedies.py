@@ -11,6 +11,7 @@ import click
 import pytest
 
 from vdesk.cli import COMMANDS, main
+from vdesk.cli.examples import EXAMPLES
 
 TOP = Path(__file__).resolve().parents[2]
 # The commands of the contract: prose (`vdesk changes nothing`) is told from an order, and a missing one is found.
@@ -28,10 +29,20 @@ SUBCOMMANDS = {
 }
 
 
+def quoted(text: str) -> Iterator[str]:
+    """What a document sets in the type of commands: the lines of its blocks, what it records, and words in a line."""
+    for block in re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        yield from (line.partition("#")[0].strip() for line in block.splitlines())
+    yield from (
+        f"vdesk {words.replace('--before ', '')}" for words in re.findall(r"^<!-- demo (.+) -->$", text, re.MULTILINE)
+    )
+    yield from re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
 def texts(path: Path) -> Iterator[str]:
     """The literal texts of a module, placeholders as a capital letter; a document as a whole."""
     if path.suffix == ".md":
-        yield from re.findall(r"`([^`\n]+)`", path.read_text(encoding="utf-8"))
+        yield from quoted(path.read_text(encoding="utf-8"))
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.JoinedStr):
@@ -61,13 +72,72 @@ def mistakes(text: str) -> Iterator[str]:
         yield from (f"vdesk {said}: no option {word}" for word in after if word.startswith("-") and word not in known)
 
 
-SOURCES = sorted([*(TOP / "vdesk").rglob("*.py"), *(TOP / "docs").glob("*.md"), TOP / "README.md"])
+def unknown(line: str) -> Iterator[str]:
+    """The words of a typed line that its command does not know: names of commands, and options wherever they stand."""
+    found = re.match(r"(?:sudo )?vdesk ([^|&;>]+)", line)
+    command: click.Command = main
+    known = _options(main)
+    words = found[1].split() if found else []
+    for before, word in zip(["", *words], words, strict=False):
+        if word.startswith("-"):
+            if word.partition("=")[0] not in known and not re.fullmatch(r"-[nyv]+", word):
+                yield f"{line}: no option {word}"
+        elif isinstance(command, click.Group):
+            child = command.get_command(click.Context(command), word)
+            if child is None and before not in ("--root", "--connect") and re.fullmatch("[a-z-]+", word):
+                yield f"{line}: no command {word}"
+            command = child or command
+            known |= _options(command)
+            if command.name == "demo":  # what follows is a line of its own
+                yield from unknown(f"vdesk {line.partition('demo ')[2].replace('--before ', '')}")
+                return
+
+
+def _options(command: click.Command) -> set[str]:
+    return {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"-h", "--help"}
+
+
+SOURCES = sorted([*(TOP / "vdesk").rglob("*.py"), *(TOP / "docs").rglob("*.md"), *TOP.glob("README*.md")])
+
+
+PAGES = [path for path in SOURCES if path.suffix == ".md"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.relative_to(TOP).as_posix() for path in PAGES])
+def test_lines_to_type_are_known_to_their_end(path: Path) -> None:
+    """Also behind a file's name or an address, where `mistakes`, made for sentences, stops reading."""
+    assert not [mistake for text in quoted(path.read_text(encoding="utf-8")) for mistake in unknown(text)]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=[path.relative_to(TOP).as_posix() for path in SOURCES])
 def test_orders_can_be_obeyed(path: Path) -> None:
     found = [mistake for text in texts(path) for mistake in mistakes(text)]
     assert not found
+
+
+def test_the_test_sees_documents() -> None:
+    """A block, a recorded command and a word in a line; a comment behind a command is none."""
+    page = "```\nsudo vdesk bind 01:00.0 --boott  # --nott\n```\n"
+    page += "<!-- demo --before iommu enable --dry -->\nor `vdesk list --al`\n"
+    assert [mistake.rpartition(" ")[2] for text in quoted(page) for mistake in mistakes(text)] == [
+        "--boott",
+        "--dry",
+        "--al",
+    ]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_are_known_to_their_end(name: str) -> None:
+    assert not [mistake for line, _ in EXAMPLES[name] for mistake in unknown(line)]
+
+
+def test_the_test_sees_to_the_end() -> None:
+    assert list(unknown("sudo vdesk create hoth --iso win11.iso --single-gpus"))
+    assert list(unknown("vdesk --root machine.tar.zst iommu enable --ptt"))
+    assert list(unknown("vdesk demo --before bind 01:00.0 --boott"))
+    assert list(unknown("vdesk iommu on")) and list(unknown("vdesk remote hoth"))
+    assert not list(unknown("vdesk demo --before bind 01:00.0 --boot"))
+    assert not list(unknown("vdesk --root=x groups --gpu | grep --colour x"))
 
 
 def test_the_test_sees() -> None:
