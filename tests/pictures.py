@@ -40,13 +40,13 @@ FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}
 """
 
 
-def run(words: list[str], language: str = "en") -> str:
+def run(words: list[str], language: str = "en", columns: int = COLUMNS) -> str:
     """What the command prints on a terminal, colours included."""
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LC_ALL": "C.UTF-8"}
     environment["LANGUAGE"] = language
     environment.pop("NO_COLOR", None)
     child = pexpect.spawn(
-        sys.executable, ["-m", "vdesk", *words], cwd=str(TOP), env=environment, dimensions=(200, COLUMNS), timeout=60
+        sys.executable, ["-m", "vdesk", *words], cwd=str(TOP), env=environment, dimensions=(200, columns), timeout=60
     )
     text: bytes = child.read()
     child.close()

@@ -28,13 +28,15 @@ TOP = Path(__file__).resolve().parent.parent
 DOCS = TOP / "docs"
 RECORDED = re.compile(r"^<!-- demo (.+) -->$", re.MULTILINE)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COLUMNS = 80
+"""Of what is recorded: as many as a page shows beside its menus without being moved."""
 
 
 @cache
 def recorded(words: str, language: str) -> str:
     """What a command prints on the demo machine's terminal, in the language of the page, as a block."""
     typed = words.replace("--before ", "")
-    printed = COLOUR.sub("", run(["demo", *words.split()], language)).rstrip()
+    printed = COLOUR.sub("", run(["demo", *words.split()], language, COLUMNS)).rstrip()
     lines = "\n".join(line.rstrip() for line in printed.splitlines())
     return f"```text\n$ vdesk {typed}\n{lines}\n```"
 
