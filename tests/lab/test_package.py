@@ -45,7 +45,7 @@ def given_back(machine: Machine, files: list[str], named: str) -> None:
     assert machine.run("ls -d /run/vdesk /etc/vdesk /var/lib/vdesk /var/log/vdesk").out == ""
 
 
-@pytest.mark.lab
+@pytest.mark.lab_long
 @pytest.mark.timeout(2400)
 def test_removed_and_come_back(new_machine: NewMachine) -> None:
     """A removal takes away what would go on working; settings stay, also for the package that comes back, until a

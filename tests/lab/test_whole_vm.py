@@ -117,7 +117,7 @@ def wait_until_back(machine: Machine) -> None:
     assert ".json" not in machine.run("ls /run/vdesk/hook").out
 
 
-@pytest.mark.lab
+@pytest.mark.lab_long
 def test_the_whole_definition(machine: Machine) -> None:
     files = kept(machine)
     create(machine, "hoth", "--os win10 --unattended /root/answers.xml")
