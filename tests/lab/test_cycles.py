@@ -60,7 +60,8 @@ def test_bind_and_unbind_again_and_again(article: Machine) -> None:
     assert state(article) == before
     assert driver(article, SOUND) == "snd_hda_intel" and driver(article, GPU) == ""
     assert last["vfio_pci"] == first["vfio_pci"]
-    assert last["files"] - first["files"] < 64 and abs(last["processes"] - first["processes"]) < 20, report  # kernel workers
+    assert last["files"] - first["files"] < 64, report
+    assert abs(last["processes"] - first["processes"]) < 20, report  # the kernel's workers come and go
     assert last["slab"] - first["slab"] < 2048 + 4 * CYCLES, report
     article.run("vdesk undo --all --yes", check=True)
     assert state(article) == before
