@@ -36,7 +36,19 @@ def builder(host: Host) -> Builder | None:
     """The builder that is installed, None when none that vdesk knows is."""
     if host.exists("run/ostree-booted"):
         return None  # /usr cannot be written there, and images come from the distribution
-    return next((each for each in builders(host) if host.which(each.program)), None)
+    found = [each for each in builders(host) if host.which(each.program)]
+    if len(found) > 1 and found[1].name == "dracut" and not _makes_images(host):
+        return found[1]
+    return found[0] if found else None
+
+
+def _makes_images(host: Host) -> bool:
+    """Whether initramfs-tools is the one in use beside dracut: where Debian's dracut took its place, mkinitramfs stays
+    (initramfs-tools-core), and update-initramfs is gone (dracut 106) or is dracut's own (112); dracut-core alone
+    changes nothing. Both are scripts: initramfs-tools' names mkinitramfs."""
+    path = host.which("update-initramfs")
+    text = host.text(path.lstrip("/")) if path else ""
+    return path is not None and (not text or "mkinitramfs" in text)
 
 
 def image_paths(host: Host) -> list[str]:
