@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import LabError
+from .errors import EmulatorBroke, LabError
 
 CHUNK = 1 << 20
 Message = dict[str, Any]
@@ -65,8 +65,11 @@ class Channel:
             raise LabError(f"QEMU does not take commands: {problem} (exit status {self.qemu.poll()})") from None
         self.socket.settimeout(1)
 
-    def receive(self, timeout: float, wanted: Callable[[Message], bool]) -> Message:
-        """Return the first document that is wanted, dropping the others; LabError after `timeout` seconds."""
+    def receive(
+        self, timeout: float, wanted: Callable[[Message], bool], broke: Callable[[], bool] = lambda: False
+    ) -> Message:
+        """Return the first document that is wanted, dropping the others; LabError after `timeout` seconds, or
+        EmulatorBroke when `broke`, asked once a second, says so."""
         deadline = time.monotonic() + timeout
         while True:
             while b"\n" in self.pending:
@@ -77,6 +80,8 @@ class Channel:
             if time.monotonic() > deadline:
                 raise LabError(f"no answer within {timeout:.0f} s")
             self.pending += self._more()
+            if not self.pending and broke():
+                raise EmulatorBroke("the emulation failed while the kernel booted")
 
     def _more(self) -> bytes:
         try:
@@ -105,9 +110,9 @@ class Agent:
     def __init__(self, path: Path, qemu: subprocess.Popen[bytes]) -> None:
         self.channel, self.number, self.boot = Channel(path, qemu), int(time.time() * 1000), ""
 
-    def wait_boot(self, timeout: float = 900) -> None:
+    def wait_boot(self, timeout: float = 900, broke: Callable[[], bool] = lambda: False) -> None:
         """Until a boot other than the last one seen says hello."""
-        hello = self.channel.receive(timeout, lambda message: message.get("hello", self.boot) != self.boot)
+        hello = self.channel.receive(timeout, lambda message: message.get("hello", self.boot) != self.boot, broke)
         self.boot = hello["hello"]
 
     def post(self, command: str) -> None:

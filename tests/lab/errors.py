@@ -9,6 +9,10 @@ class LabError(Exception):
     """The lab itself failed, not what is tested on it."""
 
 
+class EmulatorBroke(LabError):
+    """QEMU made a mistake that a machine does not make."""
+
+
 def need(*programs: str) -> None:
     """Raise LabError for the programs that PATH has not; their packages are in packages.txt."""
     missing = [name for name in programs if not shutil.which(name, path=SEARCH)]

@@ -25,7 +25,7 @@ UNIT = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
 VDESK = f"--iso {ISO} --os win10 --virtio-iso {DRIVERS} --gpu none --memory 512M --cpus 2 --disk {{}}"
 PLAIN = (
     "virt-install --print-xml 1 --name plain --osinfo win10 --boot uefi --memory 512 --vcpus 2 --virt-type qemu"
-    f" --disk path={{}} --cdrom {ISO} --network network=default --noautoconsole"
+    f" --disk path={{}} --cdrom {ISO} --network network=default --noautoconsole --check path_in_use=off"
 )
 
 
