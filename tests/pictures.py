@@ -23,6 +23,8 @@ PICTURES = {
     "groups": ["demo", "groups", "--gpu"],
     "enable": ["demo", "iommu", "enable", "-n"],
 }
+DRAWN = {"topology": ["demo", "groups", "--svg", "-"]}
+"""What vdesk draws itself."""
 FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="monospace">
 <style>
 .{unique_id}-matrix {{ font-size: {char_height}px; line-height: {line_height}px; }}
@@ -69,6 +71,9 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, words in PICTURES.items():
         (FOLDER / f"{name}.svg").write_text(draw(" ".join(words[1:]), run(words)))
+        print(f"docs/pictures/{name}.svg")
+    for name, words in DRAWN.items():
+        (FOLDER / f"{name}.svg").write_text(run(words))
         print(f"docs/pictures/{name}.svg")
 
 

@@ -52,6 +52,12 @@ def test_pictures_are_of_today(name: str) -> None:
     assert kept == drawn, "python -m tests.pictures draws them anew"
 
 
+@pytest.mark.parametrize("name", pictures.DRAWN)
+def test_what_vdesk_draws_is_of_today(name: str) -> None:
+    kept = (pictures.FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+    assert kept == pictures.run(pictures.DRAWN[name]), "python -m tests.pictures draws them anew"
+
+
 def commands_in(text: str) -> list[str]:
     """The commands that a page types, in their order, and what it records."""
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.private import PRIVATE, plant
 from tests.commands.running import vdesk
 from tests.machines.builder import build, names
 from vdesk.host import archive
@@ -43,41 +44,10 @@ def test_as_one_file(suffix: str, tmp_path: Path) -> None:
 
 # --- private data
 
-ROOT_ID = "9f8e7d6c-1111-2222-3333-444455556666"
-PLANTED = {
-    "etc/hostname": "coruscant\n",
-    "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
-    "proc/cmdline": f"root=UUID={ROOT_ID} rd.luks.name=abc quiet cryptdevice=/dev/coruscant-vg/r\n",
-    "etc/fstab": f"UUID={ROOT_ID} / ext4 defaults 0 1\n/dev/mapper/coruscant--vg-r /home ext4 x 0 0\n",
-    "etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet root=/dev/coruscant/root"\n# by anakin, password=hunter2\n',
-    "sys/class/dmi/id/product_serial": "SN-7766554433\n",
-    "sys/class/dmi/id/product_uuid": "aaaabbbb-cccc-dddd-eeee-ffff00001111\n",
-    "run/vdesk/kernel.log": "Linux version 6.1\nusb 1-1: SerialNumber: KEYBOARD9911\neth0: MAC 3c:52:82:aa:bb:cc\n"
-    "ip 192.168.77.12 fe80::3e52:82ff:feaa:bbcc anakin@coruscant /home/anakin/x chassis SN-7766554433\n",
-    "etc/udev/rules.d/90-own.rules": 'ATTRS{serial}=="WD-WX11A22", NAME="/home/anakin/disk" # 3C-52-82-AA-BB-CC\n',
-    "etc/libvirt/qemu/bespin.xml": "<domain><name>bespin</name><graphics passwd='hunter2'/></domain>\n",
-    "etc/libvirt/hooks/qemu": "#!/bin/sh\n# anakin, coruscant\nssh anakin@192.168.77.12\n",
-    "etc/modprobe.d/own.conf": "# coruscant of anakin\noptions vfio-pci ids=10de:1402\n",
-}
-PRIVATE = (
-    "coruscant", "anakin", "0123456789abcdef", "9f8e7d6c", "SN-7766554433", "aaaabbbb", "KEYBOARD9911", "3c:52:82",
-    "3c-52-82", "192.168.77", "3e52:82ff", "WD-WX11A22", "hunter2", "bespin",
-)  # fmt: skip
-
 
 def test_nothing_private_is_in_it(tmp_path: Path) -> None:
     root = build("article-booted", tmp_path / "machine")
-    for path, text in PLANTED.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-    rows = (root / "etc/passwd").read_text().replace("user:", "anakin:").replace("/home/user", "/home/anakin")
-    (root / "etc/passwd").write_text(rows.replace("x:1000:1000:", "x:1000:1000:Anakin S.,,555-1234", 1))
-    (root / "etc/group").write_text((root / "etc/group").read_text().replace("user", "anakin"))
-    commands = root / "run/vdesk/commands.json"
-    commands.write_text(commands.read_text().replace('"stdout": "', '"stdout": "coruscant anakin 3c:52:82:aa:bb:cc '))
-    by_id = root / "dev/input/by-id"
-    by_id.mkdir(parents=True, exist_ok=True)
-    (by_id / "usb-Maker_Board_KEYBOARD9911-event-kbd").symlink_to("../event3")
+    plant(root)
     assert vdesk("--root", root, "capture", tmp_path / "captured").code == 0
     found = tmp_path / "captured"
     everything: list[bytes] = []

@@ -158,6 +158,8 @@ READING = {
 WRITING = {
     "answer-file": "answer-file /root/answers.xml --user me --password-file /root/password",
     "capture": "capture {root}/captured",
+    "groups": "groups --svg {root}/groups.svg",
+    "report": "report -o {root}/report.html",
     "gpu rom": "gpu rom 01:00.0 -o {root}/rom.bin",
 }
 # What a command calls that changes something: it then has to stand in CASES.

@@ -36,6 +36,7 @@ COMMANDS = {
     "history": ("vdesk.cli.history:history", "every change that vdesk made"),
     "undo": ("vdesk.cli.history:undo", "take changes back"),
     "capture": ("vdesk.cli.capture:capture", "this machine's facts as a file, for a bug report and for --root"),
+    "report": ("vdesk.cli.report:report", "one page that shows this machine to whoever helps"),
     "demo": ("vdesk.cli.demo:demo", "the same commands on a demo machine; alone: the whole tour"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from vdesk.cli import completing
-from vdesk.cli.options import command, settings_of
+from vdesk.cli.options import Settings, command, settings_of
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
 
@@ -37,9 +37,16 @@ def check(ctx: click.Context, addresses: tuple[str, ...]) -> Report:
 @click.option("--audio", is_flag=True, help="Only groups with an audio device.")
 @click.option("--net", is_flag=True, help="Only groups with a network card.")
 @click.option("--storage", is_flag=True, help="Only groups with a disk or its controller.")
+@click.option(
+    "--svg",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, resolve_path=True, allow_dash=True),
+    shell_complete=completing.files,
+    help="Draw them, and the devices as a tree, into FILE (SVG); - prints it.",
+)
 @click.argument("address", metavar="[ADDR]", required=False, shell_complete=completing.every)
 @click.pass_context
-def groups(ctx: click.Context, /, address: str | None, **kinds: bool) -> Report:
+def groups(ctx: click.Context, /, address: str | None, svg: str | None, **kinds: bool) -> Report | int:
     """The IOMMU groups: what is in each, and whether it can be handed over.
 
     A group goes to a virtual machine as a whole. Bridges in it do not count; a device that this machine itself needs
@@ -49,4 +56,21 @@ def groups(ctx: click.Context, /, address: str | None, **kinds: bool) -> Report:
 
     wanted = frozenset(kind for kind, asked in kinds.items() if asked)
     place = parse_address(address) if address is not None else None
-    return list_groups(settings_of(ctx).host(), kinds=wanted, address=place)
+    settings = settings_of(ctx)
+    report = list_groups(settings.host(), kinds=wanted, address=place)
+    return report if svg is None else _drawn(settings, report, svg)
+
+
+def _drawn(settings: Settings, report: Report, target: str) -> Report | int:
+    from vdesk.cli.report import printed
+    from vdesk.plans.report import picture
+    from vdesk.render.page import svg
+
+    picture(
+        settings.host(),
+        target,
+        report,
+        lambda facts: svg(facts, settings.language, settings.output().root),
+        dry_run=bool(settings.given.get("dry_run")),
+    )
+    return printed(report, settings)

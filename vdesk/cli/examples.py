@@ -10,6 +10,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "groups": (
         ("vdesk groups --gpu", "the groups of the graphics cards"),
         ("vdesk groups 01:00.0", "the group of one device"),
+        ("vdesk groups --svg groups.svg", "a picture of them all"),
     ),
     "iommu": (("vdesk iommu status", "what is configured, and what the kernel made of it"),),
     "iommu status": (("sudo vdesk iommu status", "with what only root may read"),),
@@ -61,6 +62,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sudo vdesk undo", "take the last change back"),
         ("sudo vdesk undo 3", "take this one back"),
         ("sudo vdesk undo --all", "this machine as it was before vdesk"),
+    ),
+    "report": (
+        ("sudo vdesk report", "one page, vdesk-report.html, for whoever helps"),
+        ("vdesk --root machine.tar.zst report -o machine.html", "the page of a captured machine"),
     ),
     "capture": (
         ("sudo vdesk capture machine.tar.zst", "one file that a maintainer can look at"),

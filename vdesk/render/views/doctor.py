@@ -6,7 +6,8 @@ from vdesk.model import finding as level
 from vdesk.model.report import Report
 from vdesk.render import Output
 from vdesk.render.text import Writer
-from vdesk.render.views.check import ORDER, STYLES
+from vdesk.render.verdict import ORDER
+from vdesk.render.views.check import STYLES
 
 
 def doctor(out: Writer, report: Report, output: Output) -> None:

@@ -13,8 +13,8 @@ from vdesk.render.text import Writer
 
 
 def groups(out: Writer, report: Report, output: Output) -> None:
-    """One tree per group; graphics cards stand out."""
-    for group in report.data.get("groups", []):
+    """One tree per group; graphics cards stand out. Nothing where a picture was asked for."""
+    for group in report.data.get("groups", []) if "svg" not in report.data else ():
         tree = Tree(out.styled(_title(group)), guide_style="dim")
         for device in group["devices"]:
             tree.add(out.styled(_device(device, group["blockers"], out.terminal)))

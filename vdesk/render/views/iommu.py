@@ -7,7 +7,7 @@ from typing import Any
 from vdesk.model.report import Report
 from vdesk.render import Output
 from vdesk.render.text import Writer
-from vdesk.render.views.check import IOMMU
+from vdesk.render.verdict import IOMMU
 
 PLACES = {
     "configured": "/etc/default/grub and grub.d",
