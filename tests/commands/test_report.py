@@ -44,7 +44,7 @@ class Reader(HTMLParser):
 
 
 def read(text: str) -> tuple[set[str], str]:
-    """The tags, and the words that a person reads; fails for a page that is not whole, or not closed to the outside."""
+    """The tags, and the words that a person reads; fails for a page that is not whole, or loads something."""
     text.encode("ascii")
     reader = Reader()
     reader.feed(text)
@@ -201,7 +201,8 @@ def test_machines_with_their_cores_and_troubles() -> None:
     }  # fmt: skip
     machines = {"rows": [row], "why": "", "cpus": {"pinned": False, "cores": cores}}
     _, words = read(page(facts(machines=machines)))
-    for text in ("hoth: ", "GTX <b>: ", "the virtual machine hoth has it", "the card did not come back", "turn the computer off"):
+    said = ("hoth: ", "GTX <b>: ", "the virtual machine hoth has it", "the card did not come back")
+    for text in (*said, "turn the computer off"):
         assert text in words, text
     assert "CPU 1,5, a fast core\nvCPU 0\nvCPU 1" in words and "CPU 0,4, a fast core\nthis machine\nQEMU" in words
     assert "CPU 2,6, a slow core\ndisks" in words

@@ -40,7 +40,8 @@ SILENT = {
 NEVER = frozenset(
     (
         "apt-get -y --install-recommends install", "dnf -y install", "zypper --non-interactive install",
-        "default-src 'none'; style-src 'unsafe-inline'", "connection timed out", "could not connect", "could not get lock", "could not resolve", "failed to download",
+        "default-src 'none'; style-src 'unsafe-inline'",
+        "connection timed out", "could not connect", "could not get lock", "could not resolve", "failed to download",
         "failed to fetch", "is held by process", "network is unreachable", "unable to lock", "waiting for cache lock",
         "zypp is locked",
         "# Written by vdesk (vdesk bind --boot), and taken away by it (vdesk unbind --boot)",

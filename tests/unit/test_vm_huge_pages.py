@@ -32,6 +32,7 @@ class Daemon:
     xml: str = HUGE
     uri: str = "qemu:///system"
     mock: bool = True
+    far: bool = False
     started: list[str] = field(default_factory=list)
 
     def find(self, name: str) -> Domain:

@@ -26,6 +26,7 @@ class Daemon:
     answers: bool
     uri: str = "qemu:///system"
     mock: bool = False
+    far: bool = False
     active: bool = True
     xml: str = XML
     changed: list[str] = field(default_factory=list)

@@ -188,9 +188,7 @@ def show(ctx: click.Context, name: str, cpus: bool, connect: str | None) -> Repo
     libvirt = life.open_libvirt(host, connect)
     report = Report("show", data=life.show(host, libvirt, name))
     if cpus:
-        from vdesk.plans.vm_cpus import cpu_map
-
-        report.data["cpu_map"] = cpu_map(host, life.find_vm(libvirt, name).xml)
+        report.data["cpu_map"] = life.cpu_map(host, libvirt, name)
     return report
 
 

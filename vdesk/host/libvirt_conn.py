@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from vdesk.host.host import Host
 from vdesk.host.libvirt_limit import LibvirtError, Result, limited
@@ -12,6 +13,8 @@ from vdesk.model.errors import Refused, VdeskError, problem
 
 SYSTEM = "qemu:///system"
 SECONDS = 30.0
+FAR_SECONDS = 120.0
+"""Over ssh a person may be asked for a passphrase."""
 ASK_SECONDS = 300.0
 """Capabilities and definitions: libvirt probes QEMU the first time, seen to take 20 s under emulation."""
 STATES = {
@@ -59,21 +62,29 @@ def _silent(context: object, error: object) -> None:
     """libvirt prints every error to stderr by itself; vdesk says it in its own words."""
 
 
+def is_far(uri: str) -> bool:
+    """Whether libvirt's address names a host (libvirt.org/uri.html): `qemu+ssh://user@host/system`."""
+    return bool(urlsplit(uri).netloc)
+
+
 class Libvirt:
     """One connection. Machines are named by their names; what comes back is plain data."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._lib = library()
+        seconds = FAR_SECONDS if is_far(uri) else SECONDS
         try:
-            self._conn = limited(f"connect to {uri}", SECONDS, lambda: self._lib.open(uri))
+            self._conn = limited(f"connect to {uri}", seconds, lambda: self._lib.open(uri))
         except VdeskError as error:
             raise Refused(
                 problem(
                     "libvirt.unreachable",
                     f"libvirt does not answer at {uri}",
                     error.problems[0].cause,
-                    "is the daemon there, and may you use it? sudo systemctl start libvirtd.socket (or virtqemud)",
+                    f"does this answer: virsh -c {uri} list"
+                    if is_far(uri)
+                    else "is the daemon there, and may you use it? sudo systemctl start libvirtd.socket (or virtqemud)",
                 )
             ) from error
 
@@ -92,6 +103,11 @@ class Libvirt:
         """Whether this is libvirt's test driver, which runs nothing."""
         return self.uri.startswith(("test:", "test+"))
 
+    @property
+    def far(self) -> bool:
+        """Whether the address names a host: files, devices and memory of this machine then say nothing of a guest's."""
+        return is_far(self.uri)
+
     def version(self) -> tuple[int, ...]:
         """libvirt's version at the other end."""
         number: int = self._do("version", self._conn.getLibVersion)
@@ -106,6 +122,13 @@ class Libvirt:
         try:
             ask = lambda: self._conn.getDomainCapabilities(None, "x86_64", machine, kind, 0)  # noqa: E731
             return str(self._do("domain capabilities", ask, ASK_SECONDS))
+        except LibvirtError:
+            return None
+
+    def node_device(self, name: str) -> str | None:
+        """A device of libvirt's own machine as XML (formatnode), None without one: `pci_0000_01_00_0`."""
+        try:
+            return str(self._do("look at a device", lambda: self._conn.nodeDeviceLookupByName(name).XMLDesc(0)))
         except LibvirtError:
             return None
 

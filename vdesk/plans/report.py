@@ -79,7 +79,8 @@ def _written(report: Report, target: str, text: str, what: str, dry_run: bool) -
     if target == "-":
         report.data["page"] = text
     elif dry_run:
-        report.changes = [ChangeView("report", target, f"write {what} to {target}, {len(text) >> 10} KiB", state=PLANNED)]
+        summary = f"write {what} to {target}, {len(text) >> 10} KiB"
+        report.changes = [ChangeView("report", target, summary, state=PLANNED)]
     elif save(target, text.encode("ascii")):
         return True
     else:

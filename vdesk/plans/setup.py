@@ -17,6 +17,7 @@ from vdesk.model.errors import INTERRUPTED, NOT_READY, OK
 from vdesk.model.finding import Finding
 from vdesk.model.report import SKIPPED as NOT_RUN
 from vdesk.model.report import ChangeView, Report
+from vdesk.plans import vm_far
 from vdesk.plans.setup_ask import Talk, ask
 from vdesk.plans.setup_steps import BLOCKED, DONE, PLANNED, ROAD, SKIPPED, TODO, Scene, Step
 from vdesk.plans.setup_vm import machine
@@ -36,6 +37,7 @@ def setup(host: Host, choices: Choices, mode: Mode, talk: Talk | None, judge: Ju
     whole = choices.over(kept.read(host))
     if not mode.dry_run and whole.as_json() != Choices().as_json():
         kept.keep(host, whole)
+    vm_far.refuse(uri, "the way is gone")
     scene = Scene(host, whole, readable_entries if mode.dry_run else entries, judge, mode.dry_run, uri)
     return _Road(scene, mode, talk).go()
 

@@ -12,6 +12,7 @@ from vdesk.changes.volumes import CreateVolume
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import SYSTEM, Libvirt, connect
 from vdesk.model.errors import VdeskError, WrongUsage, problem
+from vdesk.plans import vm_far
 from vdesk.plans.vm_devices import Choose
 from vdesk.plans.vm_spec import Created, decide
 from vdesk.vm import words
@@ -22,6 +23,7 @@ def create(
     host: Host, request: Request, uri: str | None, choose: Choose | None = None, *, dry_run: bool = False
 ) -> Plan:
     """The plan that makes the machine: its disk, its definition, its network. A captured machine defines nothing."""
+    vm_far.refuse(uri, "a virtual machine is made")
     libvirt, warning = _connection(host, uri, dry_run)
     _free_name(host, request.name, libvirt)
     made = decide(host, request, libvirt, choose)

@@ -9,6 +9,7 @@ from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Libvirt
 from vdesk.model.address import Address
+from vdesk.plans import vm_far
 from vdesk.plans.vm_devices import given
 from vdesk.plans.vm_look import find_vm
 from vdesk.vm.devices_xml import hotplug_hostdev
@@ -17,6 +18,7 @@ from vdesk.vm.spec import Request
 
 def attach(host: Host, libvirt: Libvirt, name: str, address: Address, force: tuple[str, ...] = ()) -> Plan:
     """Give a function to a machine; the rules of bind hold."""
+    vm_far.refuse(libvirt.uri, "a device is given away")
     domain = find_vm(libvirt, name)
     plan = Plan("attach", f"attach {address} to {name}", data={"name": name, "address": str(address)})
     if fragment_of(domain.xml, address) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,11 +13,11 @@ from vdesk.vm.defined import LIMIT
 HOST, EMULATOR, IO = "host", "emulator", "io"
 
 
-def cpu_map(host: Host, xml: str) -> dict[str, Any]:
+def cpu_map(host: Host, xml: str, cores: Sequence[Core] | None = None) -> dict[str, Any]:
     """`cores`: every physical core with its CPUs, package, cache (the first CPU that shares its L3, -1 unknown), NUMA
     node, whether it is a fast one, the vCPU on each CPU, and the `others` that may run there (`host`: programs of this
     machine while no CPU is kept for the guest; `emulator`, `io`: QEMU's own threads). `pinned`: whether vCPUs have
-    places at all."""
+    places at all. `cores` are another machine's."""
     tune = ElementTree.fromstring(xml[:LIMIT]).find("cputune")
     pins: dict[int, list[int]] = {}
     threads: dict[str, tuple[int, ...]] = {}
@@ -28,8 +29,8 @@ def cpu_map(host: Host, xml: str) -> dict[str, Any]:
         elif each.tag in ("emulatorpin", "iothreadpin"):
             name = EMULATOR if each.tag == "emulatorpin" else IO
             threads[name] = (*threads.get(name, ()), *cpus)
-    cores = [_row(core, pins, threads) for core in read_topology(host).cores]
-    return {"pinned": bool(pins), "cores": cores}
+    there = read_topology(host).cores if cores is None else cores
+    return {"pinned": bool(pins), "cores": [_row(core, pins, threads) for core in there]}
 
 
 def _row(core: Core, pins: dict[int, list[int]], threads: dict[str, tuple[int, ...]]) -> dict[str, Any]:

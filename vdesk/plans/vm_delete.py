@@ -12,7 +12,7 @@ from vdesk.changes.undoing import entries
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.model.errors import HostError, NeedsRoot, Refused, problem
-from vdesk.plans import looking_glass
+from vdesk.plans import looking_glass, vm_far
 from vdesk.plans.hook_status import STATES
 from vdesk.plans.vm_look import find_vm
 from vdesk.vm.defined import Defined, read_defined
@@ -23,6 +23,8 @@ ADDRESS = re.compile(rb"\b[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
 
 def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
     """Remove a machine that vdesk made: definition, NVRAM, TPM state; with `disks` its image files too."""
+    if disks:
+        vm_far.refuse(libvirt.uri, "disks are removed")
     domain = find_vm(libvirt, name)
     found = read_defined(domain.xml)
     if not found.marked:
@@ -39,6 +41,9 @@ def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
     plan.final = [
         f"The NVRAM and the TPM state of {name} cannot be brought back: a BitLocker disk asks for its recovery key."
     ]
+    if libvirt.far:
+        plan.notes = [f"{disk.source} stays there" for disk in found.disks if disk.source]
+        return plan
     removed, kept = _images(host, libvirt, found, disks)
     plan.changes += removed
     plan.notes = [f"{path} stays: {why}" for path, why in kept]

@@ -34,8 +34,8 @@ def tidied(name: str, sudo: str = "sudo ") -> str:
 
 def finishing(host: Host, libvirt: Libvirt, found: Defined) -> list[Action]:
     """The steps after the guest is off; none while its agent does not answer, which Setup's last step installs, and for
-    a user who may not remove the file."""
-    if not waits(found) or host.needs_root or not libvirt.agent_answers(found.name):
+    a user who may not remove the file, or is on another machine than the file."""
+    if libvirt.far or not waits(found) or host.needs_root or not libvirt.agent_answers(found.name):
         return []
     steps = [_eject(libvirt, found, disk) for disk in found.disks if disk.disc and disk.source]
     gone = f"remove {found.answers}: Windows is installed, and the file holds a password"

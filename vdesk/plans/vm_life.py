@@ -11,7 +11,7 @@ from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.libvirt_hook.memory import IN_PIECES
 from vdesk.model.errors import Refused, VdeskError, problem
 from vdesk.model.report import Report
-from vdesk.plans import vm_install
+from vdesk.plans import vm_far, vm_install
 from vdesk.plans.vm_install import SHELL
 from vdesk.plans.vm_look import find_vm
 from vdesk.plans.vm_preflight import preflight
@@ -43,7 +43,7 @@ def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) 
             {"name": name, "state": domain.state},
             notes=[f"{name} is running already.", *_where(host, libvirt, found)],
         )
-    ready = preflight(host, found, force)
+    ready = [vm_far.unseen(libvirt)] if libvirt.far else preflight(host, found, force)
     steps = [_network(libvirt, network) for network in dict.fromkeys(found.networks) if not _active(libvirt, network)]
     notes = _where(host, libvirt, found)
     steps.append(
@@ -129,6 +129,8 @@ def _where(host: Host, libvirt: Libvirt, found: Defined) -> list[str]:
         said.append("Keyboard and mouse: both Ctrl keys together hand them to the guest, and back.")
     if found.install:
         said.append(SHELL)
+    if libvirt.far:
+        return [*said, f"If it does not come up, on that machine: sudo vdesk doctor {found.name}"]
     said += vm_install.said(host, found)
     said.append(f"If it does not come up: vdesk doctor {found.name}")
     return said
@@ -153,7 +155,7 @@ def stop(host: Host, libvirt: Libvirt, name: str, *, force: bool, seconds: float
 
     found = read_defined(domain.xml)
     after = vm_install.finishing(host, libvirt, found)
-    notes = [] if after else vm_install.said(host, found)
+    notes = [] if after or libvirt.far else vm_install.said(host, found)
     return Actions("stop", [Action("stop", name, summary, do, final=True), *after], data, notes=notes)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from vdesk.host import Host
-from vdesk.host.libvirt_conn import SYSTEM, Domain, Libvirt, connect
+from vdesk.host.libvirt_conn import SYSTEM, Domain, Libvirt, connect, is_far
 from vdesk.model.address import Address
 from vdesk.model.errors import NeedsRoot, VdeskError, WrongUsage, problem
 from vdesk.model.near import did_you_mean
-from vdesk.plans import vm_install
+from vdesk.plans import vm_far, vm_install
 from vdesk.vm.defined import Defined, read_defined
 
 
@@ -27,7 +27,7 @@ def open_libvirt(host: Host, uri: str | None) -> Libvirt:
     try:
         return connect(host, uri or SYSTEM)
     except VdeskError as error:
-        if host.needs_root and error.problems[0].id == "libvirt.unreachable":
+        if host.needs_root and not is_far(uri or SYSTEM) and error.problems[0].id == "libvirt.unreachable":
             first = error.problems[0]
             raise NeedsRoot(
                 problem("root.needed", first.what, first.cause, "run the same command with sudo")
@@ -57,7 +57,7 @@ def machines(host: Host, libvirt: Libvirt) -> list[dict[str, Any]]:
     """Every machine: name, state, whether vdesk made it, its card, and who has the devices now."""
     every = libvirt.domains()
     holders = _holders(every)
-    return [_row(host, domain, read_defined(domain.xml), holders) for domain in every]
+    return [_row(host, libvirt, domain, read_defined(domain.xml), holders) for domain in every]
 
 
 def _holders(every: list[Domain]) -> dict[Address, str]:
@@ -66,14 +66,17 @@ def _holders(every: list[Domain]) -> dict[Address, str]:
     return {address: domain.name for domain in running for address in read_defined(domain.xml).functions}
 
 
-def _row(host: Host, domain: Domain, found: Defined, holders: dict[Address, str]) -> dict[str, Any]:
+def _row(
+    host: Host, libvirt: Libvirt, domain: Domain, found: Defined, holders: dict[Address, str]
+) -> dict[str, Any]:
+    own = [] if libvirt.far else [_device(host, address, holders.get(address)) for address in found.functions]
     return {
         "name": domain.name,
         "state": domain.state,
         "vdesk": found.marked,
         "os": found.os or None,
         "gpu": found.gpu or None,
-        "devices": [_device(host, address, holders.get(address)) for address in found.functions],
+        "devices": vm_far.rows(libvirt, list(found.functions), holders) if libvirt.far else own,
     }
 
 
@@ -93,7 +96,7 @@ def show(host: Host, libvirt: Libvirt, name: str) -> dict[str, Any]:
     domain = find_vm(libvirt, name)
     found = read_defined(domain.xml)
     return {
-        **_row(host, domain, found, _holders(libvirt.domains())),
+        **_row(host, libvirt, domain, found, _holders(libvirt.domains())),
         "uuid": domain.uuid,
         "type": "kvm" if found.kvm else "qemu",
         "machine": found.machine,
@@ -115,3 +118,11 @@ def show(host: Host, libvirt: Libvirt, name: str) -> dict[str, Any]:
         "install": found.install,
         "answers": found.answers if vm_install.waits(found) else None,
     }
+
+
+def cpu_map(host: Host, libvirt: Libvirt, name: str) -> dict[str, Any]:
+    """`show --cpus`: the cores of the machine that libvirt is on, and what of the virtual machine runs on each."""
+    from vdesk.plans import vm_cpus
+
+    there = vm_far.cores(libvirt.capabilities()) if libvirt.far else None
+    return vm_cpus.cpu_map(host, find_vm(libvirt, name).xml, there)

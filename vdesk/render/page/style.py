@@ -27,7 +27,8 @@ code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: var(--p
 th, td { border-top: 1px solid var(--edge); padding: .3em .8em .3em 0; vertical-align: top; }
 summary { cursor: pointer; padding: .3em 0; }
 .cpus { display: flex; flex-wrap: wrap; gap: 10px; } .cache { border: 1px solid var(--edge); border-radius: 8px;
-  padding: 8px; background: var(--panel); } .cache > p { margin: 0 0 6px; } .cache > div { display: flex; flex-wrap: wrap; gap: 6px; }
+  padding: 8px; background: var(--panel); } .cache > p { margin: 0 0 6px; }
+.cache > div { display: flex; flex-wrap: wrap; gap: 6px; }
 .core { border: 1px solid var(--edge); border-radius: 6px; padding: 4px 8px; min-width: 92px; background: var(--sheet);
   font-size: 13px; } .core.guest { background: var(--fill); border-color: var(--info); }
 @media (max-width: 560px) { .about { display: block; } .about dd { margin: 0 0 .4em; }
