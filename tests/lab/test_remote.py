@@ -50,7 +50,8 @@ def test_a_libvirt_behind_ssh(article: Machine) -> None:
         assert "vm.far" in [each["id"] for each in document(article, f"vdesk {line} {FAR} --yes", 3)["errors"]]
     assert own_files(article) == files and article.run(f"test -s {DISK}").rc == 0
     typed(article, f"sudo -E vdesk delete hoth {FAR.replace('root@', '')} --dry-run", expect=3)  # root has no key
-    article.run(f"cp -r /home/{USER}/.ssh/. /root/.ssh/ && cat /root/.ssh/*.pub > /root/.ssh/authorized_keys", check=True)
+    own = f"cp -r /home/{USER}/.ssh/. /root/.ssh/ && cat /root/.ssh/*.pub > /root/.ssh/authorized_keys"
+    article.run(own, check=True)
     typed(article, f"sudo vdesk delete hoth {FAR} --yes")
     assert article.run("virsh list --all --name").out.split() == [] and article.run(f"test -s {DISK}").rc == 0
     typed(article, "sudo vdesk undo --yes")
