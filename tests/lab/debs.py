@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,7 +13,23 @@ from .machine import Machine
 PLACE = "/media/debs"
 
 
-def fetch(machine: Machine, *names: str) -> list[str]:
+def shop(machine: Machine, *names: str) -> None:
+    """Make those packages, with all they need and recommend, what apt finds on the machine, as if it had a mirror."""
+    fetch(machine, *names, recommended=True)
+    machine.run(f"echo 'deb [trusted=yes] file:{PLACE} ./' > /etc/apt/sources.list; apt-get update", 300, check=True)
+
+
+def index(debs: list[Path]) -> str:
+    """`Packages` of a flat repository (deb822, wiki.debian.org/DebianRepository/Format)."""
+    found = []
+    for deb in debs:
+        control = subprocess.run(["dpkg-deb", "-f", str(deb)], check=True, capture_output=True, text=True).stdout
+        digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+        found.append(f"{control.rstrip()}\nFilename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n")
+    return "\n".join(found)
+
+
+def fetch(machine: Machine, *names: str, recommended: bool = False) -> list[str]:
     """Put the packages, and those they need that the machine has not, into its drive; their paths inside."""
     suite = machine.hardware.suite
     with tempfile.TemporaryDirectory(dir=machine.work) as name:
@@ -25,15 +42,16 @@ def fetch(machine: Machine, *names: str) -> list[str]:
             "Dir::State": folder, "Dir::State::status": folder / "status", "Dir::State::lists": folder / "lists",
             "Dir::Cache": folder / "cache", "Dir::Etc::sourcelist": folder / "sources.list",
             "Dir::Etc::sourceparts": folder / "parts", "Dir::Etc::preferencesparts": folder / "parts",
-            "APT::Architecture": "amd64", "APT::Install-Recommends": "false", "APT::Sandbox::User": "root",
+            "APT::Architecture": "amd64", "APT::Install-Recommends": str(recommended).lower(), "APT::Sandbox::User": "root",
         }  # fmt: skip
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         debian.run("apt-get", *words, "update")
         debian.run("apt-get", *words, "install", "--download-only", "--yes", "--allow-remove-essential", *names)
         found = sorted((folder / "cache/archives").glob("*.deb"))
+        (folder / "Packages").write_text(index(found))
         disc = machine.work / "debs.iso"
         subprocess.run(
-            ["xorriso", "-as", "mkisofs", "-quiet", "-J", "-R", "-o", str(disc), *map(str, found)],
+            ["xorriso", "-as", "mkisofs", "-quiet", "-J", "-R", "-o", str(disc), *map(str, [folder / "Packages", *found])],
             check=True, capture_output=True,
         )  # fmt: skip
     machine.insert_cd(disc)
