@@ -42,16 +42,17 @@ def fetch(machine: Machine, *names: str, recommended: bool = False) -> list[str]
             "Dir::State": folder, "Dir::State::status": folder / "status", "Dir::State::lists": folder / "lists",
             "Dir::Cache": folder / "cache", "Dir::Etc::sourcelist": folder / "sources.list",
             "Dir::Etc::sourceparts": folder / "parts", "Dir::Etc::preferencesparts": folder / "parts",
-            "APT::Architecture": "amd64", "APT::Install-Recommends": str(recommended).lower(), "APT::Sandbox::User": "root",
+            "APT::Architecture": "amd64", "APT::Sandbox::User": "root",
+            "APT::Install-Recommends": str(recommended).lower(),
         }  # fmt: skip
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         debian.run("apt-get", *words, "update")
         debian.run("apt-get", *words, "install", "--download-only", "--yes", "--allow-remove-essential", *names)
         found = sorted((folder / "cache/archives").glob("*.deb"))
         (folder / "Packages").write_text(index(found))
-        disc = machine.work / "debs.iso"
+        files, disc = [folder / "Packages", *found], machine.work / "debs.iso"
         subprocess.run(
-            ["xorriso", "-as", "mkisofs", "-quiet", "-J", "-R", "-o", str(disc), *map(str, [folder / "Packages", *found])],
+            ["xorriso", "-as", "mkisofs", "-quiet", "-J", "-R", "-o", str(disc), *map(str, files)],
             check=True, capture_output=True,
         )  # fmt: skip
     machine.insert_cd(disc)
