@@ -1,4 +1,4 @@
-"""The definitions of the golden files before the lab's own libvirt, Debian 13's: its schema and its daemon take each."""
+"""The golden definitions before the lab's own libvirt, Debian 13's: its schema and its daemon take each."""
 
 from __future__ import annotations
 
