@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from .cache import log_folder
 from .debs import fetch
 from .machine import Machine
 from .typed import USER, document, own_files, typed
@@ -20,6 +21,18 @@ cat /home/{USER}/.ssh/id_ed25519.pub >> /root/.ssh/authorized_keys
 systemctl start ssh
 ssh-keyscan 127.0.0.1 > /home/{USER}/.ssh/known_hosts
 """
+
+
+def report(machine: Machine) -> None:
+    """The page of a machine with a virtual machine; it is kept beside the logs, to be looked at."""
+    typed(machine, "sudo vdesk report -o /tmp/page.html")
+    page = machine.get("/tmp/page.html")
+    (log_folder() / "report.html").write_bytes(page)
+    assert machine.run("stat -c '%U %a' /tmp/page.html").out.split() == [USER, "644"]
+    text = page.decode("ascii")
+    for word in ("hoth", "vCPU 0", "0000:01:00.0", "DMAR", "group 1: can be handed over", "vdesk create hoth"):
+        assert word in text, word
+    assert not [word for word in ("vdesk-lab", f"/home/{USER}") if word in text]
 
 
 def test_a_libvirt_behind_ssh(article: Machine) -> None:
@@ -40,6 +53,7 @@ def test_a_libvirt_behind_ssh(article: Machine) -> None:
     assert far["pinned"] and [(core["cpus"], core["vcpus"]) for core in far["cores"]] == [
         (core["cpus"], core["vcpus"]) for core in near["cores"]
     ]
+    report(article)
     started = typed(article, f"vdesk start hoth {FAR} --yes", timeout=900)
     assert "Not looked at: devices, memory and files" in started.out + started.err
     assert document(article, f"vdesk list {FAR}")["data"]["machines"][0]["state"] == "running"

@@ -172,7 +172,7 @@ def write_changes(
 
 def _diff(out: Writer, change: ChangeView, most: int, more: str) -> None:
     lines = change.diff.rstrip("\n").split("\n")
-    if len(lines) > most:
+    if len(lines) > most + 1:  # the last one takes no more room than these words
         lines[most:] = [out.words(f"... and {len(lines) - most} lines more; see them all with {more}")]
     for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
