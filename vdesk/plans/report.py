@@ -52,6 +52,8 @@ def make(host: Host, target: str, looks: Looks, draw: Callable[[Facts], str], *,
             "Names of people and of the machine, serial numbers, MAC and IP addresses are left out; look at it before "
             "you give it to anybody all the same.",
         ]
+        if host.needs_root:
+            report.notes.append("What only root may read is missing; all of it: sudo vdesk report")
     return report
 
 

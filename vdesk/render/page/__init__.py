@@ -63,7 +63,7 @@ def _sections(facts: Facts, say: Words) -> list[Markup]:
         ),
         tag("div", drawn, class_="wide"),
         tag("h2", say("The displays")),
-        *(_card(each, say) for each in facts["cards"]),
+        *([_card(each, say) for each in facts["cards"]] or [tag("p", say("no graphics card was found"))]),
         *machines(facts["machines"], finding, say),
         tag("h2", say("The kernel")),
         tag("h3", say("Its command line")),
