@@ -117,7 +117,7 @@ def wait_until_back(machine: Machine) -> None:
     assert ".json" not in machine.run("ls /run/vdesk/hook").out
 
 
-@pytest.mark.lab_long
+@pytest.mark.lab
 def test_the_whole_definition(machine: Machine) -> None:
     files = kept(machine)
     create(machine, "hoth", "--os win10 --unattended /root/answers.xml")
@@ -163,7 +163,7 @@ def test_the_whole_definition(machine: Machine) -> None:
     assert kept(machine) == files
 
 
-@pytest.mark.lab_long
+@pytest.mark.lab
 def test_secure_boot(machine: Machine) -> None:
     """Windows 11's firmware really enforces: the lab's disc is not signed, and is denied. A stop gives all back."""
     create(machine, "eleven", "--os win11")
