@@ -237,12 +237,9 @@ def test_two_at_once(machine: Host) -> None:
 
 def back_plan() -> Plan:
     """What `unbind` does: changes that take an earlier entry back, and settle its records."""
-    return Plan(
-        "back",
-        "take entry 1 back",
-        changes=[WriteFile("etc/default/thing", b"A=2\n", b"A=1\n", "back to 1")],
-        settles=[(1, 0)],
-    )
+    plan = Plan("back", "take entry 1 back", [WriteFile("etc/default/thing", b"A=2\n", b"A=1\n", "back to 1")])
+    plan.settles = [(1, 0)]
+    return plan
 
 
 def test_what_a_later_command_took_back_is_not_undone_again(machine: Host) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from vdesk import __version__
 from vdesk.changes import journal as log
@@ -33,18 +32,25 @@ def _silent(text: str) -> None:
     """Progress that nobody watches."""
 
 
-@dataclass(eq=False, repr=False)  # each method that is made costs every start time
+def _nowhere(place: str, number: int) -> None:
+    """A step that nobody stops at."""
+
+
 class Mode:
     """How a changing command runs. `ask` shows the views and asks; None without a terminal. `reach` is called before
-    every
-    step that counts (its name, its number): tests stop the process there."""
+    every step that counts (its name, its number): tests stop the process there."""
 
-    dry_run: bool = False
-    yes: bool = False
-    ask: Callable[[Report], bool] | None = None
-    show: Callable[[Report], None] | None = None
-    progress: Progress = _silent
-    reach: Callable[[str, int], None] = lambda place, number: None
+    def __init__(
+        self,
+        dry_run: bool = False,
+        yes: bool = False,
+        ask: Callable[[Report], bool] | None = None,
+        show: Callable[[Report], None] | None = None,
+        progress: Progress = _silent,
+        reach: Callable[[str, int], None] = _nowhere,
+    ) -> None:
+        self.dry_run, self.yes, self.ask, self.show = dry_run, yes, ask, show
+        self.progress, self.reach = progress, reach
 
 
 def run(plan: Plan, host: Host, mode: Mode) -> Report:

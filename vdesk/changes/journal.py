@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from vdesk.changes.drivers import boot_id
@@ -21,16 +20,14 @@ INTENT, DONE, SKIPPED, UNDONE, FAILED, SETTLED = "intent", "done", "skipped", "u
 OPEN, IN_FORCE, TAKEN_BACK, PARTLY, SPENT = "open", "done", "undone", "partly", "settled"
 
 
-@dataclass(eq=False, repr=False)  # each method that is made costs every start time
 class Step:
     """One change of an entry: its kind, its record, and the last that the journal says of it."""
 
-    seq: int
-    kind: str
-    target: str
-    summary: str
-    record: dict[str, Any]
-    state: str = INTENT
+    def __init__(
+        self, seq: int, kind: str, target: str, summary: str, record: dict[str, Any], state: str = INTENT
+    ) -> None:
+        self.seq, self.kind, self.target, self.summary = seq, kind, target, summary
+        self.record, self.state = record, state
 
     @property
     def in_force(self) -> bool:
@@ -38,19 +35,17 @@ class Step:
         return self.state in (INTENT, DONE, FAILED)
 
 
-@dataclass(eq=False, repr=False)
 class Entry:
     """One command that changed something."""
 
-    id: int
-    time: str
-    command: str
-    boot: str
-    version: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
-    closed: bool = False
-    settles: list[tuple[int, int]] = field(default_factory=list)
+    def __init__(
+        self, id: int, time: str, command: str, boot: str, version: str = "", facts: dict[str, Any] | None = None
+    ) -> None:
+        self.id, self.time, self.command, self.boot, self.version = id, time, command, boot, version
+        self.facts = {} if facts is None else facts
+        self.steps: list[Step] = []
+        self.closed = False
+        self.settles: list[tuple[int, int]] = []
 
     @property
     def state(self) -> str:

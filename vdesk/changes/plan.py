@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from vdesk.changes.change import Change
 from vdesk.model.finding import Finding
 
 
-@dataclass(eq=False, repr=False)  # each method that is made costs every start time
 class Plan:
     """What a verb would change. Safety rules do not make a plan: they raise Refused.
 
     `intro` sentences are said with the plan, `notes` after it is done (what to run next), `final` lists what cannot
-    be taken
-    back, `facts` go into the journal for later plans, `settles` names (entry id, seq) of records that this plan
+    be taken back, `facts` go into the journal for later plans, `settles` names (entry id, seq) of records that this plan
     takes back."""
 
-    command: str
-    title: str
-    changes: list[Change] = field(default_factory=list)
-    data: dict[str, Any] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    intro: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    final: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-    settles: list[tuple[int, int]] = field(default_factory=list)
+    def __init__(
+        self,
+        command: str,
+        title: str,
+        changes: list[Change] | None = None,
+        data: dict[str, Any] | None = None,
+        findings: list[Finding] | None = None,
+    ) -> None:
+        self.command, self.title = command, title
+        self.changes = [] if changes is None else changes
+        self.data = {} if data is None else data
+        self.findings = [] if findings is None else findings
+        self.intro: list[str] = []
+        self.notes: list[str] = []
+        self.final: list[str] = []
+        self.facts: dict[str, Any] = {}
+        self.settles: list[tuple[int, int]] = []

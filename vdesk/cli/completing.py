@@ -5,7 +5,6 @@ A completion never fails and never waits long: what cannot be read offers nothin
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,8 @@ RULES = {
 
 def _host() -> Host:
     """The machine that the words typed so far mean."""
+    import shlex
+
     from vdesk.host import captured, this_machine
 
     try:
