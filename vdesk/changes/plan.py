@@ -12,8 +12,8 @@ class Plan:
     """What a verb would change. Safety rules do not make a plan: they raise Refused.
 
     `intro` sentences are said with the plan, `notes` after it is done (what to run next), `final` lists what cannot
-    be taken back, `facts` go into the journal for later plans, `settles` names (entry id, seq) of records that this plan
-    takes back."""
+    be taken back, `facts` go into the journal for later plans, `settles` names (entry id, seq) of records that this
+    plan takes back."""
 
     def __init__(
         self,
