@@ -14,8 +14,8 @@ PLACE = "/media/debs"
 
 
 def shop(machine: Machine, *names: str) -> None:
-    """Make those packages, with all they need and recommend, what apt finds on the machine, as if it had a mirror."""
-    fetch(machine, *names, recommended=True)
+    """Make those packages, with all they need, what apt finds on the machine, as if it had a mirror."""
+    fetch(machine, *names)
     machine.run(f"echo 'deb [trusted=yes] file:{PLACE} ./' > /etc/apt/sources.list; apt-get update", 300, check=True)
 
 
@@ -29,7 +29,7 @@ def index(debs: list[Path]) -> str:
     return "\n".join(found)
 
 
-def fetch(machine: Machine, *names: str, recommended: bool = False) -> list[str]:
+def fetch(machine: Machine, *names: str) -> list[str]:
     """Put the packages, and those they need that the machine has not, into its drive; their paths inside."""
     suite = machine.hardware.suite
     with tempfile.TemporaryDirectory(dir=machine.work) as name:
@@ -42,8 +42,7 @@ def fetch(machine: Machine, *names: str, recommended: bool = False) -> list[str]
             "Dir::State": folder, "Dir::State::status": folder / "status", "Dir::State::lists": folder / "lists",
             "Dir::Cache": folder / "cache", "Dir::Etc::sourcelist": folder / "sources.list",
             "Dir::Etc::sourceparts": folder / "parts", "Dir::Etc::preferencesparts": folder / "parts",
-            "APT::Architecture": "amd64", "APT::Sandbox::User": "root",
-            "APT::Install-Recommends": str(recommended).lower(),
+            "APT::Architecture": "amd64", "APT::Install-Recommends": "false", "APT::Sandbox::User": "root",
         }  # fmt: skip
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         debian.run("apt-get", *words, "update")

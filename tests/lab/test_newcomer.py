@@ -31,7 +31,10 @@ SOLD = (
     *("qemu-system-x86", "libvirt-daemon-system", "libvirt-clients", "virt-manager", "ovmf", "swtpm", "swtpm-tools"),
     *("qemu-utils", "python3-libvirt", "python3-pyudev", "python3-click", "python3-rich", "pci.ids"),
 )
-SETUP = f"sudo vdesk setup --os linux --memory 512M --cpus 1 --disk 16M --gpu {CARD}"
+DISC, PACKAGE = "/srv/discs/linux.iso", "/srv/vdesk.deb"
+SETUP = (
+    f"sudo vdesk setup --os linux --memory 512M --cpus 1 --disk 16M --gpu {CARD} --name hoth --iso {DISC}"
+)
 
 
 def sits_down(machine: Machine, command: str, *answers: tuple[str, str], expect: int = 0) -> Reply:
@@ -43,27 +46,28 @@ def sits_down(machine: Machine, command: str, *answers: tuple[str, str], expect:
 @pytest.mark.parametrize("suite", ["trixie", "bookworm"])
 def test_from_apt_install_to_the_nested_guest(new_machine: NewMachine, suite: str) -> None:
     machine = new_machine(image=suite, vdesk=False)
+    machine.run(f"mkdir /srv/discs && cp {ISO} {DISC}", check=True)
     machine.run(f"DEBIAN_FRONTEND=noninteractive apt-get purge -y --autoremove {LEFT_OUT}", SLOW, check=True)
-    machine.run(f"cp {ISO} /tmp/linux.iso; {OFF} && update-grub; gpasswd -d {USER} libvirt", SLOW)
+    machine.run(f"{OFF} && update-grub; gpasswd -d {USER} libvirt", SLOW)
     assert machine.run("ls /usr/sbin/libvirtd /usr/bin/qemu-system-x86_64").out == ""
     shop(machine, *SOLD)
-    machine.put(built(), "/tmp/vdesk.deb")
+    machine.put(built(), PACKAGE)
     machine.put(Path(__file__).with_name("guest") / "person.py", PERSON, 0o755)
     machine.reboot()
     machine.run(f"mount -r /dev/sr0 {PLACE}", check=True)
     grub = machine.get(GRUB_DEFAULT)
 
-    typed(machine, "sudo apt-get -y install /tmp/vdesk.deb", timeout=SLOW)
+    typed(machine, f"sudo apt-get -y install {PACKAGE}", timeout=SLOW)
     typed(machine, "vdesk check", expect=3)
     typed(machine, "vdesk setup --dry-run")
-    yes, no, card = ("[y/N]", "y"), ("[y/N]", "n"), ("every boot too? [y/N]", "n")
-    first = sits_down(machine, f"{SETUP} --name hoth --iso /tmp/linux.iso", yes, yes, no)
+    yes, no = ("[y/N]", "y"), ("[y/N]", "n")
+    first = sits_down(machine, SETUP, yes, yes, no, yes, expect=3)  # packages, argument, not the reboot, hook
     assert "virt-manager" in first.out and "iommu" in first.out
     assert USER in machine.run("getent group libvirt").out
     machine.reboot()
     assert "intel_iommu=on" in booted_with(machine)
 
-    second = sits_down(machine, f"{SETUP} --name hoth --iso /tmp/linux.iso", yes, card, yes)
+    second = sits_down(machine, SETUP, ("every boot too? [y/N]", "n"), yes)
     assert "vdesk start hoth" in second.out
     typed(machine, "sudo vdesk check", expect=3)  # the lab has no KVM
     typed(machine, "sudo vdesk start hoth", timeout=900)
