@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .cache import log_folder
+from .conftest import NewMachine
 from .debs import fetch
 from .machine import Machine
 from .typed import USER, document, own_files, typed
@@ -35,7 +36,8 @@ def report(machine: Machine) -> None:
     assert not [word for word in ("vdesk-lab", f"/home/{USER}") if word in text]
 
 
-def test_a_libvirt_behind_ssh(article: Machine) -> None:
+def test_a_libvirt_behind_ssh(new_machine: NewMachine) -> None:
+    article = new_machine("four-cores")
     debs = fetch(article, "openssh-server")
     article.run("DEBIAN_FRONTEND=noninteractive apt-get install --yes " + " ".join(debs), 900, check=True)
     article.run(LOGIN, check=True)
