@@ -74,7 +74,7 @@ def _commands(host: Host) -> KernelLog:
         if answer.exit_code == 0 and log.lines:
             return log
         said = answer.stderr.strip().splitlines()
-        reasons.append(f"{shown}: {printable(said[-1]) if said else 'no messages, not permitted for this user'}")
+        reasons.append(f"{shown}: {printable(said[0]) if said else 'no messages, not permitted for this user'}")
     return KernelLog(None, "the kernel's log", "; ".join(reasons))
 
 
