@@ -41,3 +41,4 @@ def _verdict(out: Writer, report: Report) -> None:
     out.line(sentence, "bold green" if ready else "bold red")
     if step:
         out.say("next", step, "bold")
+        out.say("", "or be led through all of it: sudo vdesk setup")
