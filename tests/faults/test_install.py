@@ -59,6 +59,15 @@ def test_undo_takes_what_came_new_and_no_more(bare: Played) -> None:
     assert (bare.root / LIST).read_text() == before
 
 
+def test_undo_keeps_what_no_machine_may_lose(bare: Played) -> None:
+    """apt ends with an error where an important package is among those that came new, and removes none of them."""
+    data(bare, "--yes")
+    names = (bare.programs / "dpkg-query").read_text().partition("\n")[2]
+    bare.fake("dpkg-query", f'case "$*" in *Essential*) printf "libtpms0\\tyes\\nswtpm\\t\\n"; exit;; esac\n{names}')
+    assert bare.vdesk("undo", "--yes").code == 0
+    assert (bare.root / LIST).read_text().split() == ["base-files", "libtpms0", "qemu-utils"]
+
+
 def test_undo_keeps_what_something_else_needs_now(bare: Played) -> None:
     data(bare, "--yes")
     script = bare.programs / "apt-get"

@@ -15,7 +15,7 @@ from vdesk.changes.executor import Mode
 from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import Domain, is_far
 from vdesk.model.address import parse_address
-from vdesk.model.errors import Refused
+from vdesk.model.errors import NeedsRoot, Refused
 from vdesk.plans import vm, vm_attach, vm_delete, vm_life, vm_look
 from vdesk.vm.spec import Request
 
@@ -67,6 +67,10 @@ class Tower:
 
     def shutdown(self, name: str) -> None:
         self.active = False
+
+    def destroy(self, name: str) -> None:
+        self.active = False
+        self.done.append("destroy")
 
     def agent_answers(self, name: str) -> bool:
         return True
@@ -126,6 +130,17 @@ def test_started_and_stopped(here: Host) -> None:
     ended = vm_life.stop(here, tower, "hoth", force=False, seconds=5)
     assert [step.kind for step in ended.steps] == ["stop"]
     assert act(ended, here, Mode(yes=True)).exit_code == 0 and not tower.active and kept(here)
+
+
+def test_its_power_is_taken_without_root_here(here: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes is the other machine, and who may do that is decided there."""
+    tower: Any = Tower(active=True)
+    monkeypatch.setattr(Host, "needs_root", property(lambda self: True))
+    plan = vm_life.stop(here, tower, "hoth", force=True)
+    assert plan.ask and act(plan, here, Mode(yes=True)).exit_code == 0 and tower.done == ["destroy"]
+    tower.far, tower.active = False, True
+    with pytest.raises(NeedsRoot):
+        act(vm_life.stop(here, tower, "hoth", force=True), here, Mode(yes=True))
 
 
 def test_deleted_without_a_file_of_this_machine(here: Host) -> None:

@@ -33,7 +33,8 @@ class Action:
 
 @dataclass
 class Actions:
-    """The steps of a command. `ask` whether a person has to agree first; `notes` are said when all is done."""
+    """The steps of a command. `ask` whether a person has to agree first, and `here` whether it is this machine that
+    changes, so that root is needed; `notes` are said when all is done."""
 
     command: str
     steps: list[Action]
@@ -41,6 +42,7 @@ class Actions:
     intro: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     ask: bool = False
+    here: bool = True
 
 
 def act(actions: Actions, host: Host, mode: Mode) -> Report:
@@ -54,7 +56,7 @@ def act(actions: Actions, host: Host, mode: Mode) -> Report:
         from vdesk.host.trust import refuse_unsafe
 
         refuse_unsafe(host)
-    elif not consent(Report(actions.command, changes=views, notes=actions.intro), host, mode):
+    elif not consent(Report(actions.command, changes=views, notes=actions.intro), host, mode, actions.here):
         return Report(actions.command, INTERRUPTED, changes=views, notes=["nothing was changed"])
     done: list[tuple[Action, ChangeView]] = []
     try:

@@ -85,10 +85,10 @@ def run(plan: Plan, host: Host, mode: Mode) -> Report:
     return report
 
 
-def consent(shown: Report, host: Host, mode: Mode) -> bool:
-    """Whether to go on: `--yes`, or a yes on the terminal. WrongUsage without a terminal, NeedsRoot without root,
-    Refused where root would run or believe what others can write."""
-    may_change(host, mode)
+def consent(shown: Report, host: Host, mode: Mode, root: bool = True) -> bool:
+    """Whether to go on: `--yes`, or a yes on the terminal. WrongUsage without a terminal, NeedsRoot without root where
+    it is this machine that changes, Refused where root would run or believe what others can write."""
+    may_change(host, mode, root)
     if mode.yes or mode.ask is None:
         if mode.show:
             mode.show(shown)
@@ -96,7 +96,7 @@ def consent(shown: Report, host: Host, mode: Mode) -> bool:
     return mode.ask(shown)
 
 
-def may_change(host: Host, mode: Mode) -> None:
+def may_change(host: Host, mode: Mode, root: bool = True) -> None:
     """Raise, before anybody is asked, what `consent` raises."""
     from vdesk.host.trust import refuse_unsafe
 
@@ -109,7 +109,7 @@ def may_change(host: Host, mode: Mode) -> None:
                 "look at the plan with --dry-run, then run it with --yes",
             )
         )
-    if host.needs_root:
+    if root and host.needs_root:
         raise NeedsRoot(
             problem(
                 "root.needed", "this command needs root", "it changes the machine", "run the same command with sudo"

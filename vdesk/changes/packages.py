@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record
 from vdesk.host import Host
-from vdesk.host.packages import MANAGERS, Manager, needed_by_others, there
+from vdesk.host.packages import MANAGERS, Manager, needed_by_others, there, vital
 from vdesk.host.runner import Completed
 from vdesk.host.signals import to_the_end
 from vdesk.model.errors import Refused, VdeskError, problem
@@ -120,11 +120,15 @@ def by_hand(manager: Manager, names: Sequence[str]) -> str:
 
 
 def _left(host: Host, record: Record) -> list[str]:
-    """What vdesk brought and is still there; where it was stopped half-way, all that came since it began."""
+    """What vdesk brought and is still there, but for what no machine may lose; where it was stopped half-way, all that
+    came since it began."""
     if not host.is_live:
         return []
-    now = there(host, MANAGERS[record["family"]])
-    return sorted(now & set(record["new"]) if "new" in record else now - set(record["before"]))
+    manager = MANAGERS[record["family"]]
+    now = there(host, manager)
+    came = sorted(now & set(record["new"]) if "new" in record else now - set(record["before"]))
+    stay = vital(host, manager, came)
+    return [name for name in came if name not in stay]
 
 
 def _run(host: Host, argv: Sequence[str], progress: Progress) -> Completed:

@@ -36,6 +36,7 @@ class Manager(NamedTuple):
     alone: tuple[str, ...]
     refresh: tuple[str, ...] = ()
     mend: tuple[str, ...] = ()
+    vital: tuple[str, ...] = ()
     fine: tuple[int, ...] = (0,)
 
 
@@ -50,6 +51,7 @@ MANAGERS = {
         ("apt-get", "-q", "-s", "remove"),
         (*QUIET, "apt-get", "-q", "update"),
         (*QUIET, "dpkg", "--force-confdef", "--force-confold", "--configure", "-a"),
+        ("dpkg-query", "-W", "-f", "${Package}\\t${Essential}${Important}${Protected}\\n"),
     ),
     "fedora": Manager(
         "dnf",
@@ -95,6 +97,15 @@ def there(host: Host, asked: Manager) -> frozenset[str]:
         raise HostError(asked.names[0], answer.stderr.strip() or f"exit code {answer.exit_code}")
     rows = (line.split("\t") for line in answer.stdout.splitlines() if line)
     return frozenset(row[0] for row in rows if row[-1] not in NOT_THERE)
+
+
+def vital(host: Host, asked: Manager, names: Sequence[str]) -> frozenset[str]:
+    """Those of the packages that apt removes from no machine (Essential, Important, Protected: deb-control(5))."""
+    if not asked.vital or not names:
+        return frozenset()
+    answer = host.run((*asked.vital, *names))
+    rows = (line.partition("\t") for line in answer.stdout.splitlines())
+    return frozenset(name for name, _, marks in rows if "yes" in marks)
 
 
 def needed_by_others(host: Host, asked: Manager, names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from vdesk.plans import boot_binding, hook, setup_card, setup_media
 from vdesk.plans import iommu as iommu_plans
 from vdesk.plans.firmware_menus import into_the_setup, menu
 from vdesk.plans.install import install
+from vdesk.vm.words import shown_size
 
 DONE, TODO, BLOCKED, PLANNED, SKIPPED = "done", "todo", "blocked", "planned", "skipped"
 REBOOT_FIRST = "after the reboot"
@@ -271,4 +272,5 @@ def planned(name: str, title: str, line: str, planner: Callable[[], Plan], there
 
 def about(data: dict[str, Any]) -> str:
     """A machine's size in words."""
-    return f"{data['os']}, {data['cpus']} CPUs, {data['memory_mib'] >> 10} GiB of memory, disk {data['disk']}"
+    memory = shown_size(data["memory_mib"] << 20)
+    return f"{data['os']}, {data['cpus']} CPUs, {memory} of memory, disk {data['disk']}"

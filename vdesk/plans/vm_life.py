@@ -147,7 +147,8 @@ def stop(host: Host, libvirt: Libvirt, name: str, *, force: bool, seconds: float
         return Actions("stop", [], data, notes=[f"{name} is not running."])
     if force:
         summary = f"take the power from {name}: what it has not written to disk is lost"
-        return Actions("stop", [Action("stop", name, summary, lambda progress: libvirt.destroy(name))], data, ask=True)
+        power = Action("stop", name, summary, lambda progress: libvirt.destroy(name))
+        return Actions("stop", [power], data, ask=True, here=not libvirt.far)
     summary = f"ask {name} to shut down, and wait up to {seconds:.0f} s"
 
     def do(progress: Progress) -> None:
