@@ -132,15 +132,23 @@ def test_started_and_stopped(here: Host) -> None:
     assert act(ended, here, Mode(yes=True)).exit_code == 0 and not tower.active and kept(here)
 
 
-def test_its_power_is_taken_without_root_here(here: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+class WithoutRights(Host):
+    """This machine, for a user who is not root."""
+
+    @property
+    def needs_root(self) -> bool:
+        return True
+
+
+def test_its_power_is_taken_without_root_here(here: Host) -> None:
     """What changes is the other machine, and who may do that is decided there."""
     tower: Any = Tower(active=True)
-    monkeypatch.setattr(Host, "needs_root", property(lambda self: True))
-    plan = vm_life.stop(here, tower, "hoth", force=True)
-    assert plan.ask and act(plan, here, Mode(yes=True)).exit_code == 0 and tower.done == ["destroy"]
+    user = WithoutRights(here.root, here.runner)
+    plan = vm_life.stop(user, tower, "hoth", force=True)
+    assert plan.ask and act(plan, user, Mode(yes=True)).exit_code == 0 and tower.done == ["destroy"]
     tower.far, tower.active = False, True
     with pytest.raises(NeedsRoot):
-        act(vm_life.stop(here, tower, "hoth", force=True), here, Mode(yes=True))
+        act(vm_life.stop(user, tower, "hoth", force=True), user, Mode(yes=True))
 
 
 def test_deleted_without_a_file_of_this_machine(here: Host) -> None:
