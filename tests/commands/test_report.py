@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -167,6 +168,18 @@ def test_a_tree_that_no_machine_has(tmp_path: Path) -> None:
         link.symlink_to(Path("../../../..") / place.relative_to(root))
     lines = shown(written(root, tmp_path / "groups.svg", "groups", "--svg"))
     assert lines and vdesk("--root", root, "report", "-o", tmp_path / "page.html").code == 0
+
+
+def test_groups_that_cannot_be_read(tmp_path: Path) -> None:
+    """The page says so, and all else; a picture of them there is none."""
+    root = build("article-booted", tmp_path / "machine")
+    places = [f"sys/bus/pci/devices/{each.name}/iommu_group" for each in (root / "sys/bus/pci/devices").iterdir()]
+    unreadable = {"unreadable": ["sys/kernel/iommu_groups", *places]}
+    (root / "run/vdesk/machine.json").write_text(json.dumps(unreadable))
+    _, words = read(written(root, tmp_path / "page.html"))
+    assert "it could not be read" in words and "What the kernel said" in words
+    assert vdesk("--root", root, "groups", "--svg", tmp_path / "groups.svg").code == 3
+    assert not (tmp_path / "groups.svg").exists()
 
 
 # --- virtual machines, which a captured machine does not have

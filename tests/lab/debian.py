@@ -72,20 +72,18 @@ def bootstrap(suite: str, root: Path) -> None:
 
 
 def sources(suite: str) -> list[str]:
-    """Return sources.list lines with the Debian mirrors of this machine's apt; Debian's own where it has none."""
+    """Return sources.list lines with the Debian mirrors of this machine's apt; none where it has none, and mmdebstrap
+    takes those that it knows for the suite (mmdebstrap(1), MIRROR)."""
     done = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Identifier: Packages"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     mirrors = dict(line.split("|", 1) for line in done.stdout.splitlines() if "|" in line)
-    debian = mirrors.get("Debian", "http://deb.debian.org/debian")
-    security = mirrors.get("Debian-Security", "http://deb.debian.org/debian-security")
+    if "Debian" not in mirrors:
+        return []
     signed = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
-    return [
-        f"deb {signed} {debian} {suite} main",
-        f"deb {signed} {debian} {suite}-updates main",
-        f"deb {signed} {security} {suite}-security main",
-    ]
+    found = [("Debian", suite), ("Debian", f"{suite}-updates"), ("Debian-Security", f"{suite}-security")]
+    return [f"deb {signed} {mirrors[label]} {archive} main" for label, archive in found if label in mirrors]
 
 
 def configure(root: Path, root_uuid: str) -> None:

@@ -37,7 +37,8 @@ def fetch(machine: Machine, *names: str) -> list[str]:
         for each in ("lists/partial", "cache/archives/partial", "parts"):
             (folder / each).mkdir(parents=True)
         (folder / "status").write_bytes(machine.get("/var/lib/dpkg/status"))
-        (folder / "sources.list").write_text("\n".join(debian.sources(suite)) + "\n")
+        lines = debian.sources(suite) or machine.get("/etc/apt/sources.list").decode().splitlines()
+        (folder / "sources.list").write_text("\n".join(lines) + "\n")
         options = {
             "Dir::State": folder, "Dir::State::status": folder / "status", "Dir::State::lists": folder / "lists",
             "Dir::Cache": folder / "cache", "Dir::Etc::sourcelist": folder / "sources.list",

@@ -11,12 +11,14 @@ import pytest
 from tests.machines.builder import build
 from tests.unit.test_vm_golden import GOLDEN
 from vdesk.changes.actions import act
+from vdesk.changes.choices import Choices
 from vdesk.changes.executor import Mode
 from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import Domain, is_far
 from vdesk.model.address import parse_address
 from vdesk.model.errors import NeedsRoot, Refused
 from vdesk.plans import vm, vm_attach, vm_delete, vm_life, vm_look
+from vdesk.plans.setup import setup
 from vdesk.vm.spec import Request
 
 URI = "qemu+ssh://root@tower/system"
@@ -159,6 +161,12 @@ def test_deleted_without_a_file_of_this_machine(here: Host) -> None:
     with pytest.raises(Refused) as refused:
         vm_delete.delete(here, tower, "hoth", disks=True)
     assert refused.value.problems[0].id == "vm.far" and kept(here)
+
+
+def test_setup_keeps_nothing_of_what_it_refuses(here: Host) -> None:
+    with pytest.raises(Refused) as refused:
+        setup(here, Choices(gpu="0000:01:00.0"), Mode(yes=True), None, lambda host: [], URI)
+    assert refused.value.problems[0].id == "vm.far" and not here.exists("var/lib/vdesk")
 
 
 def test_what_is_decided_there(here: Host) -> None:

@@ -126,9 +126,8 @@ def _left(host: Host, record: Record) -> list[str]:
         return []
     manager = MANAGERS[record["family"]]
     now = there(host, manager)
-    came = sorted(now & set(record["new"]) if "new" in record else now - set(record["before"]))
-    stay = vital(host, manager, came)
-    return [name for name in came if name not in stay]
+    came = now & set(record["new"]) if "new" in record else now - set(record["before"])
+    return sorted(came - vital(host, manager, sorted(came)))
 
 
 def _run(host: Host, argv: Sequence[str], progress: Progress) -> Completed:

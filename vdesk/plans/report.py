@@ -91,7 +91,7 @@ def _written(report: Report, target: str, text: str, what: str, dry_run: bool) -
 
 
 def _there(target: str, why: str) -> WrongUsage:
-    return WrongUsage(problem("usage.file-exists", f"{target} is there already", why, "name another one with -o FILE"))
+    return WrongUsage(problem("usage.file-exists", f"{target} is there already", why, "name another file"))
 
 
 def collect(host: Host, looks: Looks) -> Facts:
@@ -102,7 +102,7 @@ def collect(host: Host, looks: Looks) -> Facts:
         "ready": verdict.exit_code == 0,
         "iommu": verdict.data["iommu"],
         "findings": [each.as_json() for each in verdict.findings],
-        "tree": tree(host),
+        "tree": _tried(lambda: tree(host), []),
         "groups": _tried(lambda: looks.groups(host).data["groups"], []),
         "cards": _tried(lambda: _cards(host), []),
         "cmdline": host.text("proc/cmdline").strip(),

@@ -32,12 +32,12 @@ def setup(host: Host, choices: Choices, mode: Mode, talk: Talk | None, judge: Ju
     """Go as far as the machine, and the person, let it; `judge` are the checks of the processor and the IOMMU.
 
     Exit 3 when something is left, 130 on an interrupt."""
+    vm_far.refuse(uri, "the way is gone")
     if not mode.dry_run:
         may_change(host, mode)
     whole = choices.over(kept.read(host))
     if not mode.dry_run and whole.as_json() != Choices().as_json():
         kept.keep(host, whole)
-    vm_far.refuse(uri, "the way is gone")
     scene = Scene(host, whole, readable_entries if mode.dry_run else entries, judge, mode.dry_run, uri)
     return _Road(scene, mode, talk).go()
 

@@ -61,7 +61,7 @@ def _sections(facts: Facts, say: Words) -> list[Markup]:
         tag(
             "p", say("A group goes to a virtual machine as a whole; a violet edge: vfio-pci has it"), ".", class_="dim"
         ),
-        tag("div", drawn, class_="wide"),
+        tag("div", drawn, class_="wide") if facts["tree"] else tag("p", say("it could not be read")),
         tag("h2", say("The displays")),
         *([_card(each, say) for each in facts["cards"]] or [tag("p", say("no graphics card was found"))]),
         *machines(facts["machines"], finding, say),
