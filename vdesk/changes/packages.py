@@ -112,6 +112,9 @@ class InstallPackages(Change):
             with to_the_end(progress, f"{manager.program} ends its work first"):
                 ended = _run(host, (*manager.remove, *gone), progress)
             _judge(manager, ended, gone)
+        stay = vital(host, manager, sorted(_came(host, record)))
+        if stay:
+            progress(f"{', '.join(sorted(stay))}: left here, {manager.program} removes it from no machine")
 
 
 def by_hand(manager: Manager, names: Sequence[str]) -> str:
@@ -124,10 +127,13 @@ def _left(host: Host, record: Record) -> list[str]:
     came since it began."""
     if not host.is_live:
         return []
-    manager = MANAGERS[record["family"]]
-    now = there(host, manager)
-    came = now & set(record["new"]) if "new" in record else now - set(record["before"])
-    return sorted(came - vital(host, manager, sorted(came)))
+    came = _came(host, record)
+    return sorted(came - vital(host, MANAGERS[record["family"]], sorted(came)))
+
+
+def _came(host: Host, record: Record) -> frozenset[str]:
+    now = there(host, MANAGERS[record["family"]])
+    return now & set(record["new"]) if "new" in record else now - set(record["before"])
 
 
 def _run(host: Host, argv: Sequence[str], progress: Progress) -> Completed:
