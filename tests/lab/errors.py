@@ -13,6 +13,11 @@ class EmulatorBroke(LabError):
     """QEMU made a mistake that a machine does not make."""
 
 
+INT3 = "Oops: int3"
+"""QEMU's emulation of several processors can run into the breakpoint by which a kernel patches its own text; no
+machine does. On the console it says that such a boot tells nothing of what is tested, and has to be made again."""
+
+
 def need(*programs: str) -> None:
     """Raise LabError for the programs that PATH has not; their packages are in packages.txt."""
     missing = [name for name in programs if not shutil.which(name, path=SEARCH)]

@@ -18,11 +18,12 @@ import tempfile
 import time
 import tokenize
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from . import debian, disk, qemu
 from .cache import cache, digest, only_lab
-from .errors import LabError, need
+from .errors import EmulatorBroke, LabError, need
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
@@ -31,6 +32,7 @@ RECIPE = (
 )  # fmt: skip
 TOOLS = ("mmdebstrap", "mke2fs", "sfdisk", "chroot", "grub-mkstandalone", "mformat", "xorriso", "qemu-img")
 SUITES = ("trixie", "bookworm")
+BOOTS = 4
 
 
 @functools.cache
@@ -84,14 +86,29 @@ def build(suite: str) -> None:
         debian.bootstrap(suite, root)
         say(begin, f"Debian {suite} is installed in a folder")
         debian.configure(root, root_uuid)
-        disk.make_disk(root, raw, root_uuid)
-        say(begin, "the disk is made; first boot, to install GRUB")
-        disk.first_boot(root, raw, root_uuid)
+
+        def attempt() -> None:
+            disk.make_disk(root, raw, root_uuid)
+            say(begin, "the disk is made; first boot, to install GRUB")
+            disk.first_boot(root, raw, root_uuid)
+
+        until_booted(attempt, begin)
         partial = target.with_suffix(".partial")
         qemu.image_tool("convert", "-O", "qcow2", raw, partial)
     partial.rename(target)
     give_to_user(target.parent)
     say(begin, f"{target}, {target.stat().st_size >> 20} MiB")
+
+
+def until_booted(attempt: Callable[[], None], begin: float) -> None:
+    """Attempt again while the emulation breaks, BOOTS times at most."""
+    for left in reversed(range(BOOTS)):
+        try:
+            return attempt()
+        except EmulatorBroke as problem:
+            say(begin, str(problem))
+            if not left:
+                raise
 
 
 def say(begin: float, text: str) -> None:

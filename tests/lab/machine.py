@@ -24,15 +24,12 @@ from typing import Any
 from . import qemu, states
 from .cache import remove_stale, run_folder
 from .channel import Agent, Monitor, Reply
-from .errors import EmulatorBroke, LabError
+from .errors import INT3, EmulatorBroke, LabError
 from .image import base_image
 from .install import VDESK_TARGET, vdesk_tar
 from .topologies import TOPOLOGIES
 from .transcript import Transcript
 
-INT3 = "Oops: int3"
-"""QEMU's emulation of several processors can run into the breakpoint by which a kernel patches its own text; no
-machine does. Such a boot says nothing of what is tested: there is another one, and the transcript says so."""
 SOCKETS = ("agent.sock", "serial.sock", "qmp.sock")
 
 
