@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -91,3 +94,36 @@ def test_files_that_are_no_entries_are_left_alone(host: Host) -> None:
     host.write(f"{log.FOLDER}/000003.jsonl", json.dumps([1, 2]).encode())
     assert [each.id for each in journal.entries()] == [1]
     assert journal.begin("y", {}, "0").id == 4
+
+
+def flushes(call: Callable[[], object]) -> int:
+    """How often a call waits for the disk."""
+    seen: list[object] = []
+
+    def look(_frame: object, event: str, function: object) -> None:
+        if event == "c_call" and function is os.fsync:
+            seen.append(function)
+
+    sys.setprofile(look)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return len(seen)
+
+
+def test_an_intent_is_on_disk_before_the_change_and_what_is_done_with_the_next_line(host: Host) -> None:
+    journal = Journal(host)
+    entry = journal.begin("bind", {}, "0.1.0")
+    step = journal.intend(entry, "file", "etc/x", "write x", {})
+    assert flushes(lambda: journal.mark(entry, step, log.DONE)) == 0
+    assert flushes(lambda: journal.intend(entry, "file", "etc/y", "write y", {})) == 1
+    assert flushes(lambda: journal.close(entry)) == 1
+    assert flushes(lambda: journal.reopen(entry)) == 1
+    for state in (log.UNDONE, log.FAILED, log.SKIPPED):
+        assert flushes(lambda: journal.mark(entry, step, state)) == 1, state  # noqa: B023
+
+
+def test_a_new_file_is_in_its_folder_after_a_power_cut(host: Host) -> None:
+    assert flushes(lambda: host.append("etc/new", b"line\n")) == 2, "the file, and the folder that names it"
+    assert flushes(lambda: host.append("etc/new", b"line\n")) == 1

@@ -152,9 +152,9 @@ class Host:
         """Create a file; False when it is there already."""
         return writing.create(self.tree, path, data, mode)
 
-    def append(self, path: str, data: bytes, mode: int = 0o600) -> None:
-        """Append to a log and fsync."""
-        writing.append(self.tree, path, data, mode)
+    def append(self, path: str, data: bytes, mode: int = 0o600, durable: bool = True) -> None:
+        """Append to a log and fsync; not `durable`, the next append does that for both."""
+        writing.append(self.tree, path, data, mode, durable)
 
     def keep(self, path: str, kept: str) -> None:
         """Give a file a second name beside it, so that its bytes outlive a replacement."""

@@ -96,18 +96,27 @@ def sync_folder(folder: str) -> None:
         os.close(handle)
 
 
-def append(tree: Tree, path: str, data: bytes, mode: int) -> None:
-    """Append to a log of vdesk's own and fsync it; created with `mode` when absent."""
+def append(tree: Tree, path: str, data: bytes, mode: int, durable: bool = True) -> None:
+    """Append to a log of vdesk's own and fsync it; created with `mode` when absent.
+
+    Not `durable`: what is written is on disk after the next append that is. The folder is synced only when the file is
+    new in it: an append changes nothing there, and costs the disk a flush (fsync(2))."""
+    real, flags, new = tree.real(path), os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, False
     try:
-        handle = os.open(tree.real(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        try:
+            handle = os.open(real, flags)
+        except FileNotFoundError:
+            handle, new = os.open(real, flags | os.O_CREAT, mode), True
         try:
             _fill(handle, data)
-            os.fsync(handle)
+            if durable or new:
+                os.fsync(handle)
         finally:
             os.close(handle)
     except OSError as error:
         fail(path, error)
-    sync_folder(os.path.dirname(tree.real(path)))
+    if new:
+        sync_folder(os.path.dirname(real))
 
 
 def create(tree: Tree, path: str, data: bytes, mode: int) -> bool:
