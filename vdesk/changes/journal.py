@@ -86,9 +86,10 @@ class Journal:
                 if entry:
                     found.append(entry)
         found.sort(key=lambda entry: entry.id)
+        known = {entry.id: entry for entry in found}
         for entry in found:
             if entry.settles:
-                _settle(found, entry)
+                _settle(known, entry)
         return found
 
     def begin(self, command: str, facts: dict[str, Any], version: str) -> Entry:
@@ -217,12 +218,11 @@ def _is_pair(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(each, int) for each in value)
 
 
-def _settle(known: list[Entry], by: Entry) -> None:
+def _settle(known: dict[int, Entry], by: Entry) -> None:
     """The steps that a later command took back are undone; of that command nothing is left to take back."""
-    for entry in known:
-        for step in entry.steps:
-            if (entry.id, step.seq) in by.settles and entry.id < by.id:
-                step.state = UNDONE
+    for number, seq in by.settles:
+        if number in known and number < by.id and 0 <= seq < len(known[number].steps):
+            known[number].steps[seq].state = UNDONE
     for step in by.steps:
         if step.state == DONE:
             step.state = SETTLED
