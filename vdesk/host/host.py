@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vdesk.host import writing
-from vdesk.host.recorded import recorded_commands, unreadable_paths
 from vdesk.host.runner import Completed, Line, LocalRunner, RecordedRunner, Runner
 from vdesk.host.tree import FILE_LIMIT, Stat, Tree
 from vdesk.model.errors import Absent, Busy, Denied, HostError, Untrusted, WrongUsage, problem
@@ -45,6 +44,11 @@ class Host:
     def is_live(self) -> bool:
         """Whether commands run and the kernel answers; False on a captured machine."""
         return self.runner.live
+
+    @property
+    def is_roots(self) -> bool:
+        """Whether this is the running machine, and this process root's: nothing on it is hidden."""
+        return self.tree.own and os.geteuid() == 0
 
     @property
     def needs_root(self) -> bool:
@@ -261,6 +265,8 @@ def this_machine(trace: Callable[[str], None] | None = None) -> Host:
 
 def captured(root: str, trace: Callable[[str], None] | None = None) -> Host:
     """The captured machine whose files lie below `root`; WrongUsage when there is no such folder."""
+    from vdesk.host.recorded import recorded_commands, unreadable_paths
+
     if os.path.isfile(root):
         root = _laid_out(root)
     if not os.path.isdir(root):

@@ -52,7 +52,9 @@ def _owners() -> frozenset[int]:
 def code() -> Iterator[str]:
     """Every file that has been imported, and every folder that something can still be imported from."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    yield from (folder for folder, _, _ in os.walk(package) if not folder.endswith("__pycache__"))
+    for folder, inside, _ in os.walk(package):
+        inside[:] = [name for name in inside if name != "__pycache__"]
+        yield folder
     yield sys.executable
     yield from (os.path.abspath(each) for each in sys.path)
     for module in list(sys.modules.values()):
@@ -70,20 +72,29 @@ def foreign(paths: Iterable[str], owners: frozenset[int] = frozenset({0})) -> It
         if folder not in places:
             places[folder] = os.path.realpath(folder)
         here = f"{places[folder].rstrip('/')}/{name}"
-        here = os.path.realpath(here) if os.path.islink(here) else here
+        if here in seen:
+            continue
+        found = _lstat(here)
+        if found and stat.S_ISLNK(found.st_mode):
+            here = os.path.realpath(here)
+            found = _lstat(here)
         while here not in seen:
             seen.add(here)
-            why = _why(here, owners)
+            why = _why(found, owners) if found else ""
             if why:
                 yield here, why
             here = os.path.dirname(here)
+            found = None if here in seen else _lstat(here)
 
 
-def _why(path: str, owners: frozenset[int]) -> str:
+def _lstat(path: str) -> os.stat_result | None:
     try:
-        found = os.lstat(path)
+        return os.lstat(path)
     except OSError:
-        return ""  # not there: whoever can make it can write the folder above
+        return None  # not there: whoever can make it can write the folder above
+
+
+def _why(found: os.stat_result, owners: frozenset[int]) -> str:
     if found.st_uid not in owners:
         return f"belongs to user {found.st_uid}"
     kept = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX  # only their owners can replace what is in it
