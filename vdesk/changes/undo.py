@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from vdesk.changes import journal as log
 from vdesk.changes.change import Progress, kind_of
 from vdesk.changes.journal import Entry, Journal, Step
 from vdesk.host import Host
 from vdesk.model.errors import HostError, Problem, VdeskError, problem
+from vdesk.model.record import Record
 
 
-class Leftover(NamedTuple):
+class Leftover(Record):
     """A step that could not be taken back, and why."""
 
     entry: int

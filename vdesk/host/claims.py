@@ -4,12 +4,13 @@ keyboard or pointer, open nodes. One claim per rule and reason; the rules' names
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vdesk.host import display, inputs, network, storage
 from vdesk.host.host import Host
 from vdesk.host.pci import Device
 from vdesk.model.address import Address
+from vdesk.model.record import Record
 
 if TYPE_CHECKING:
     from vdesk.host.holders import Holder
@@ -35,7 +36,7 @@ DESKTOPS = (
 SOUND_SERVERS = ("pipewire", "wireplumber", "pulseaudio")
 
 
-class Claim(NamedTuple):
+class Claim(Record):
     """The host's claim on a function: the rule that keeps it, why, what helps, and the file it rests on."""
 
     rule: str

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import NamedTuple
 
 from vdesk.host.drm import framebuffers
 from vdesk.host.host import Host
@@ -15,6 +14,7 @@ from vdesk.host.pci import DEVICES
 from vdesk.host.storage import functions_of
 from vdesk.model.address import Address, find_address
 from vdesk.model.errors import HostError
+from vdesk.model.record import Record
 
 CONSOLES = "sys/class/vtconsole"
 PLATFORM = "sys/bus/platform"
@@ -23,7 +23,7 @@ DEVICE = r"(efi|simple|vesa)-framebuffer\.[0-9]+"
 RESOURCES = ("BOOTFB", "efifb", "simplefb", "simpledrm", "vesafb")  # their names in /proc/iomem
 
 
-class Console(NamedTuple):
+class Console(Record):
     """The console driver on framebuffers (`vtcon1`): the card that it writes to, and whether another framebuffer is
     there to carry it when that card goes."""
 
@@ -32,7 +32,7 @@ class Console(NamedTuple):
     elsewhere: bool
 
 
-class BootFramebuffer(NamedTuple):
+class BootFramebuffer(Record):
     """A platform device of the firmware's framebuffer, the driver that has it, and the card that it is on."""
 
     name: str

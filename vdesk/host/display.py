@@ -5,18 +5,18 @@ speaks."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vdesk.host.drm import CLASS, Card, cards
 from vdesk.host.host import Host
 from vdesk.host.pci import Device
 from vdesk.model.address import Address
 from vdesk.model.errors import HostError
+from vdesk.model.record import Record
 
 WITHOUT_OUTPUTS = "0302"  # a 3D controller
 
 
-class Shown(NamedTuple):
+class Shown(Record):
     """Why a card counts as the host's display."""
 
     reason: str

@@ -5,18 +5,18 @@ simpledrm, and NVIDIA's driver without modeset, have no connectors: "none enable
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from vdesk.host.host import Host
 from vdesk.model.address import Address, find_address
 from vdesk.model.errors import HostError
+from vdesk.model.record import Record
 
 CLASS = "sys/class/drm"
 FUNCTIONS = "sys/bus/pci/devices"
 FRAMEBUFFERS = "sys/class/graphics"
 
 
-class Connector(NamedTuple):
+class Connector(Record):
     """`HDMI-A-1`; `status` is connected, disconnected or unknown; `enabled` says that a mode is set."""
 
     name: str
@@ -24,7 +24,7 @@ class Connector(NamedTuple):
     enabled: bool
 
 
-class Card(NamedTuple):
+class Card(Record):
     """A DRM card: its node's name (not stable over boots), the PCI function below it (None: not PCI), its connectors;
     `boot_display` as newer kernels tell it (2026), None where they do not."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from vdesk.host.host import Host
 from vdesk.host.pci import GROUPS, Device, groups_unknown
 from vdesk.model.errors import Denied
 from vdesk.model.number import is_number
+from vdesk.model.record import Record
 
 
-class Group(NamedTuple):
+class Group(Record):
     """One group and its members. `blockers` are members that a rule keeps with the host: the group is then not
     viable."""
 

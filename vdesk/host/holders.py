@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vdesk.host.host import Host
 from vdesk.host.pci import Device
@@ -14,6 +13,7 @@ from vdesk.host.storage import functions_of
 from vdesk.model.address import Address
 from vdesk.model.errors import Denied, HostError
 from vdesk.model.number import is_number
+from vdesk.model.record import Record
 
 NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
 NVIDIA_SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
@@ -30,7 +30,7 @@ GONE = " (deleted)"  # an unbind takes the node away first, then waits for who h
 UNIT = r"[A-Za-z0-9_@:.\\-]{1,200}\.service"
 
 
-class Holder(NamedTuple):
+class Holder(Record):
     """A process that has a node of a function open; `command` is its short name, `user` a name or a number, `service`
     the systemd unit that it is of (empty: none), `own` whether that is one of the user's own."""
 
@@ -44,7 +44,7 @@ class Holder(NamedTuple):
     own: bool = False
 
 
-class Holding(NamedTuple):
+class Holding(Record):
     """The holders found, and how many processes this user may not look into."""
 
     holders: tuple[Holder, ...]

@@ -46,11 +46,6 @@ class Host:
         return self.runner.live
 
     @property
-    def is_roots(self) -> bool:
-        """Whether this is the running machine, and this process root's: nothing on it is hidden."""
-        return self.tree.own and os.geteuid() == 0
-
-    @property
     def needs_root(self) -> bool:
         """Whether a change needs root that this process does not have."""
         return self.tree.own and os.geteuid() != 0

@@ -3,12 +3,11 @@ What a device can do decides, not its name or handlers: a power button has the h
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from vdesk.host.host import Host
 from vdesk.host.storage import functions_of
 from vdesk.model.address import Address
 from vdesk.model.errors import HostError
+from vdesk.model.record import Record
 
 DEVICES = "proc/bus/input/devices"
 CLASS = "sys/class/input"
@@ -22,7 +21,7 @@ BTN_LEFT, BTN_TOOL_FINGER, BTN_TOUCH = 0x110, 0x145, 0x14A
 KEYBOARD, POINTER = "keyboard", "pointer"
 
 
-class Input(NamedTuple):
+class Input(Record):
     """An input device that a person works with: what it is good for, and the PCI functions it hangs on (none: PS/2)."""
 
     name: str

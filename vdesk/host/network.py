@@ -3,18 +3,17 @@ proc/net/ipv6_route; `lower_*` of Documentation/ABI/testing/sysfs-class-net)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from vdesk.host.host import Host
 from vdesk.host.storage import functions_of
 from vdesk.model.address import Address
 from vdesk.model.errors import HostError
+from vdesk.model.record import Record
 
 NET = "sys/class/net"
 REJECT = 0x200  # RTF_REJECT: an unreachable route goes nowhere
 
 
-class Route(NamedTuple):
+class Route(Record):
     """A default route: its interface, and the PCI functions below that."""
 
     interface: str
@@ -22,7 +21,7 @@ class Route(NamedTuple):
     evidence: str
 
 
-class _Default(NamedTuple):
+class _Default(Record):
     metric: int
     interface: str
     evidence: str

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from vdesk.host.host import Host
 from vdesk.host.names import Names, modules_for
 from vdesk.model.address import Address, find_address
 from vdesk.model.errors import Denied, GroupsUnknown, HostError, WrongUsage, problem
-from vdesk.model.near import did_you_mean
 from vdesk.model.number import is_number
+from vdesk.model.record import Record
 
 DEVICES = "sys/bus/pci/devices"
 GROUPS = "sys/kernel/iommu_groups"
@@ -17,7 +17,7 @@ GPU_CLASSES = ("0300", "0302", "0380")
 VFIO_DRIVERS = ("vfio-pci",)
 
 
-class Device(NamedTuple):
+class Device(Record):
     """One PCI function. Ids are strings of hex digits without 0x; `pci_class` has six (class, subclass, interface)."""
 
     address: Address
@@ -160,6 +160,8 @@ def find(known: list[Device], address: Address) -> Device:
     for device in known:
         if device.address == address:
             return device
+    from vdesk.model.near import did_you_mean
+
     near = did_you_mean(str(address), (str(each.address) for each in known if not each.is_bridge), ONE_DIGIT)
     raise WrongUsage(
         problem(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from vdesk.model.errors import Absent, HostError, TimedOut
+from vdesk.model.record import Record
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 KEPT = ("HOME", "TERM", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 Line = Callable[[str], None]
 
 
-class Completed(NamedTuple):
+class Completed(Record):
     """How a command ended; `skipped` is true where it was not run because the machine is a captured one."""
 
     argv: tuple[str, ...]

@@ -3,11 +3,10 @@ md, bcache, btrfs, bcachefs, ZFS, NVMe multipath. By number and `slaves` (Docume
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from vdesk.host.host import Host
 from vdesk.model.address import Address, find_address
 from vdesk.model.errors import HostError
+from vdesk.model.record import Record
 
 BLOCK = "sys/class/block"
 DISKS = "sys/block"
@@ -17,7 +16,7 @@ SWAPS = "proc/swaps"
 DEPTH = 16
 
 
-class Use(NamedTuple):
+class Use(Record):
     """Where the host uses a disk: `place` is a mount point or `swap`, `functions` all PCI functions on the way."""
 
     place: str
@@ -26,7 +25,7 @@ class Use(NamedTuple):
     evidence: str
 
 
-class _Mount(NamedTuple):
+class _Mount(Record):
     number: str
     place: str
     kind: str

@@ -8,11 +8,11 @@ import os
 import select
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from vdesk.host.host import Late, SysfsWriter
 from vdesk.host.tree import Tree, fail
 from vdesk.model.errors import Absent, HostError, TimedOut
+from vdesk.model.record import Record
 
 MAY_BLOCK = (
     *("unbind", "bind", "drivers_probe", "driver_override", "remove", "rescan", "reset", "sriov_numvfs"),
@@ -21,7 +21,7 @@ MAY_BLOCK = (
 GRACE = 0.5
 
 
-class _Waiting(NamedTuple):
+class _Waiting(Record):
     path: str
     text: str
     deadline: float

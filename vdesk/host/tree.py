@@ -7,9 +7,10 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from vdesk.model.errors import Absent, Busy, Denied, Full, HostError, ReadOnly, Untrusted
+from vdesk.model.record import Record
 
 FILE_LIMIT = 64 << 20
 LINK_LIMIT = 40
@@ -27,7 +28,7 @@ _ANSWERS: dict[int, type[HostError]] = {
 }
 
 
-class Stat(NamedTuple):
+class Stat(Record):
     """What vdesk keeps of a file: kind is `file`, `folder`, `link`, `block`, `char` or `other`; size in bytes."""
 
     kind: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from vdesk.host import drm, inputs, storage
 from vdesk.host.host import Host
 from vdesk.host.pci import Device
 from vdesk.model.address import Address
 from vdesk.model.errors import Denied, HostError
+from vdesk.model.record import Record
 
 # rule, the beginning of the class of the devices concerned, what the files tell, the files: any one of them is enough
 SOURCES = (
@@ -20,7 +20,7 @@ SOURCES = (
 )
 
 
-class Untold(NamedTuple):
+class Untold(Record):
     """A rule that cannot be judged for a function: what could not be told, and the file that would."""
 
     rule: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from vdesk.model.errors import WrongUsage, problem
+from vdesk.model.record import Record
 
 # Compiled when first used, here as elsewhere: most commands use few of them, and each costs every start.
 _SPELLINGS = (
@@ -14,7 +14,7 @@ _SPELLINGS = (
 )
 
 
-class Address(NamedTuple):
+class Address(Record):
     """One PCI function; sorts as `lspci` lists. VMD domains have more than four digits."""
 
     domain: int

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from vdesk.model.record import Record
 
 OK, FAILED, USAGE, NOT_READY, NEEDS_ROOT, LEFT_OVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 
-class Problem(NamedTuple):
+class Problem(Record):
     """One error as a person and the JSON envelope see it."""
 
     id: str

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from vdesk.model.record import Record
 
 OK, INFO, WARN, FAIL, UNKNOWN = "ok", "info", "warn", "fail", "unknown"
 LEVELS = (OK, INFO, WARN, FAIL, UNKNOWN)
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """One answer of a check; `evidence` names the file, line or command that it rests on."""
 
     id: str

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from vdesk.changes.change import Change
-from vdesk.changes.commands import RunCommand
 from vdesk.changes.drivers import VFIO, BindDriver
 from vdesk.changes.plan import Plan
 from vdesk.host import Host
@@ -43,6 +42,8 @@ def _changes(host: Host, moving: list[Device]) -> list[Change]:
     found: list[Change] = []
     load = not host.exists(VFIO_DRIVER)
     if load:
+        from vdesk.changes.commands import RunCommand
+
         found.append(RunCommand(["modprobe", VFIO], "load vfio-pci (it stays; without a device it does nothing)"))
     found += [BindDriver(str(each.address), VFIO, each.driver, loaded=load) for each in moving if not each.is_gpu]
     return found + (_cards(host, moving, load) if any(each.is_gpu for each in moving) else [])

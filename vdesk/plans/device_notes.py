@@ -41,8 +41,8 @@ def notes(host: Host, device: Device) -> list[str]:
 
 def unseen(host: Host, devices: Sequence[Device]) -> list[str]:
     """What a normal user cannot be told: who has the nodes open among the processes of others."""
-    if host.is_roots:
-        return []  # and a look at every process costs more than all else that a plan reads
+    if host.tree.own and not host.needs_root:
+        return []  # root sees all; and a look at every process costs more than all else that a plan reads
     count = holding(host, devices).unseen
     if not count:
         return []

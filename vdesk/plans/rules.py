@@ -5,7 +5,6 @@ All rules that refuse are collected, one error per rule (`rule.NAME`), in the or
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from vdesk.host import Host
 from vdesk.host.claims import claims, in_the_way
@@ -13,14 +12,14 @@ from vdesk.host.groups import group_ids, members
 from vdesk.host.pci import Device, find
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
-from vdesk.model.near import did_you_mean
+from vdesk.model.record import Record
 
 RULES = ("host-display", "root-disk", "host-network", "last-input", "group", "in-use", "bridge", "iommu-off")
 FORCEABLE = ("host-display", "last-input", "host-network", "in-use")
 BLOCKING = ("host-display", "root-disk", "host-network")  # a member that these keep blocks its group
 
 
-class Refusal(NamedTuple):
+class Refusal(Record):
     """Why a rule keeps one device, and what helps."""
 
     device: Device
@@ -32,6 +31,8 @@ def check_force(force: Iterable[str]) -> frozenset[str]:
     """The rules to override; WrongUsage for a name that is no rule, or one that cannot be overridden."""
     for rule in force:
         if rule not in FORCEABLE:
+            from vdesk.model.near import did_you_mean
+
             why = "this rule cannot be overridden" if rule in RULES else "there is no such rule"
             takes = f"--force takes {', '.join(FORCEABLE)}"
             near = "" if rule in RULES else did_you_mean(rule, FORCEABLE)

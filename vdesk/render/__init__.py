@@ -6,12 +6,13 @@ import re
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
-from typing import Any, NamedTuple
+from typing import Any
 
+from vdesk.model.record import Record
 from vdesk.model.report import Report
 
 
-class Output(NamedTuple):
+class Output(Record):
     """Where and how to render: `plain` is without colour, `root` the folder of a captured machine; `language` is one
     of vdesk.render.language.LANGUAGES, empty for English, and never counts for JSON."""
 
