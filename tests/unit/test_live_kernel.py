@@ -5,6 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import pathlib
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -62,6 +65,50 @@ def test_a_writer_that_is_held_back_does_not_hold_vdesk(root: pathlib.Path) -> N
     wait_for(root / DEVICE / "driver_override", "snd_hda_intel")
     wait_for(root / "sys/bus/pci/drivers_probe", "0000:01:00.1")
     assert kernel.settled("0000:01:00.1")
+
+
+def children() -> list[int]:
+    """The children of this process (proc(5), /proc/PID/task/TID/children)."""
+    return [int(word) for word in pathlib.Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def test_one_child_does_it_all_and_another_what_comes_after_it(root: pathlib.Path) -> None:
+    kernel, before = LiveKernel(Tree(str(root))), set(children())
+    for text in ("vfio-pci\n", "snd_hda_intel\n"):
+        kernel.write(f"{DEVICE}/driver_override", text, 5.0)
+        assert kernel.read(f"{DEVICE}/driver_override", 5.0) == text
+    (first,) = set(children()) - before
+    with pytest.raises(TimedOut, match=f"process {first} waits"):
+        kernel.write(f"{DEVICE}/driver/unbind", "0000:01:00.1", 0.1)
+    kernel.write(f"{DEVICE}/driver_override", "vfio-pci-of-others\n", 5.0)
+    (second,) = set(children()) - before - {first}
+    assert let_go(root) == "0000:01:00.1"
+    assert kernel.settled("0000:01:00.1")
+    assert set(children()) - before == {second}, "the stuck one ends when the kernel lets it"
+    os.kill(second, signal.SIGKILL)
+    os.waitid(os.P_PID, second, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(HostError, match="signal 9"):
+        kernel.write(f"{DEVICE}/driver_override", "x", 5.0)
+    kernel.write(f"{DEVICE}/driver_override", "y", 5.0)
+    assert (root / DEVICE / "driver_override").read_text().startswith("y")
+
+
+def test_the_child_ends_with_its_parent(root: pathlib.Path) -> None:
+    """Also where the parent was killed: nobody is there to ask."""
+    code = f"""
+import os
+from vdesk.host.sysfs import LiveKernel
+from vdesk.host.tree import Tree
+LiveKernel(Tree({str(root)!r})).write("{DEVICE}/driver_override", "x", 5.0)
+print(open(f"/proc/self/task/{{os.getpid()}}/children").read(), flush=True)
+os.kill(os.getpid(), 9)
+"""
+    child = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout)
+    for _ in range(100):
+        if not os.path.exists(f"/proc/{child}/cmdline") or not pathlib.Path(f"/proc/{child}/cmdline").read_bytes():
+            return  # gone, or nothing but its exit status
+        time.sleep(0.05)
+    raise AssertionError(f"{child} is still there")
 
 
 def test_in_time_nothing_is_written_late(root: pathlib.Path) -> None:

@@ -1,13 +1,16 @@
 """The live kernel's sysfs. What the kernel may hold back happens in a child with a deadline: unbinding a held nvidia,
 snd_hda_intel or vfio-pci was seen to block its writer, which cannot be ended then; and all that takes the device's lock
-blocks behind it, reading driver_override included (drivers/pci/pci-sysfs.c)."""
+blocks behind it, reading driver_override included (drivers/pci/pci-sysfs.c).
+
+One child does it all, for as long as it answers: a fork for each write cost more than what the kernel does."""
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import time
-from collections.abc import Callable
+from typing import Any, NoReturn
 
 from vdesk.host.host import Late, SysfsWriter
 from vdesk.host.tree import Tree, fail
@@ -27,11 +30,20 @@ class _Waiting(Record):
     deadline: float
 
 
+class _Child(Record):
+    """A child that does what it is asked; it ends when `ask` is closed."""
+
+    pid: int
+    ask: int
+    answer: int
+
+
 class LiveKernel(SysfsWriter):
     """The kernel of this machine."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+        self._idle: _Child | None = None
         self._waiting: dict[int, _Waiting] = {}
 
     def write(self, path: str, text: str, seconds: float, late: Late = ()) -> None:
@@ -45,30 +57,15 @@ class LiveKernel(SysfsWriter):
             except OSError as error:
                 fail(path, error)
             return
-        after = [(self.tree.real(each), word) for each, word in late]
-        deadline = time.monotonic() + seconds
-
-        def work() -> None:
-            _write(real, text)
-            for each, word in after if time.monotonic() > deadline else ():
-                _try(each, word)
-
-        self._in_child(_Waiting(path, text.strip(), deadline), work, keep=-1)
+        waiting = _Waiting(path, text.strip(), time.monotonic() + seconds)
+        self._in_child(waiting, real, text, [(self.tree.real(each), word) for each, word in late])
 
     def read(self, path: str, seconds: float) -> str | None:
         """The content; a page at most, as sysfs has it."""
-        real = self.tree.real(path)
-        out, into = os.pipe()
         try:
-            self._in_child(
-                _Waiting(path, "", time.monotonic() + seconds), lambda: _pass_on(real, into), keep=into, read=True
-            )
-            return os.read(out, 1 << 16).decode(errors="replace")
+            return self._in_child(_Waiting(path, "", time.monotonic() + seconds), self.tree.real(path), None, [])
         except Absent:
             return None
-        finally:
-            os.close(out)
-            os.close(into)
 
     def settled(self, address: str) -> bool:
         """Whether no child waits in the kernel for the device any more. A child whose deadline has not passed (Ctrl-C
@@ -82,24 +79,38 @@ class LiveKernel(SysfsWriter):
                     return False
         return True
 
-    def _in_child(self, waiting: _Waiting, work: Callable[[], None], keep: int, read: bool = False) -> None:
-        child = os.fork()
-        if child == 0:
-            _child(work, keep)
+    def _in_child(self, waiting: _Waiting, real: str, text: str | None, late: list[tuple[str, str]]) -> str:
+        """Ask the child for a write, or with no `text` for a read, and return what was read."""
+        serving, self._idle = self._idle or _forked(), None
+        child = serving.pid
         self._waiting[child] = waiting
-        if not self._ended(child, waiting.deadline - time.monotonic()):
-            verb = "read" if read else "write"
+        try:
+            _send(serving.ask, (real, text, waiting.deadline, late))
+            left = max(0.0, waiting.deadline - time.monotonic()) + GRACE
+            answered = bool(select.select([serving.answer], [], [], left)[0])
+            answer = _receive(serving.answer) if answered else None
+        except BrokenPipeError:
+            answered, answer = True, None
+        except BaseException:
+            _let_go(serving)
+            raise
+        if not answered:
+            _let_go(serving)
+            verb = "read" if text is None else "write"
             raise TimedOut(
                 "/" + waiting.path,
                 f"the kernel did not return from the {verb} in time; process {child} waits in it (state D)",
             )
-        _, status = os.waitpid(child, 0)
         del self._waiting[child]
-        code = os.waitstatus_to_exitcode(status)
-        if code > 0:
-            fail(waiting.path, OSError(code, os.strerror(code)))
-        if code < 0:
+        if answer is None:
+            _let_go(serving)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             raise HostError("/" + waiting.path, f"the process that asked the kernel was ended by signal {-code}")
+        self._idle = serving
+        code, found = answer
+        if code:
+            fail(waiting.path, OSError(code, os.strerror(code)))
+        return str(found)
 
     @staticmethod
     def _ended(child: int, seconds: float) -> bool:
@@ -125,26 +136,78 @@ def _try(real: str, text: str) -> None:
         return  # nobody is there to be told; the next write may help all the same
 
 
-def _pass_on(real: str, into: int) -> None:
+def _read(real: str) -> str:
     handle = os.open(real, os.O_RDONLY | os.O_CLOEXEC)
-    os.write(into, os.read(handle, 1 << 12))
+    try:
+        return os.read(handle, 1 << 12).decode(errors="replace")
+    finally:
+        os.close(handle)
 
 
-def _child(work: Callable[[], None], keep: int) -> None:
-    """Work and exit with errno, holding nothing of the parent's: not its lock, not the pipe that its output goes to."""
-    code = 1
+def _send(pipe: int, message: object) -> None:
+    data = json.dumps(message).encode()
+    data = len(data).to_bytes(4, "big") + data
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+def _receive(pipe: int) -> Any:
+    """The next message, None when the other side is gone."""
+    data = b""
+    while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
+        more = os.read(pipe, 1 << 16)
+        if not more:
+            return None
+        data += more
+    return json.loads(data[4:])
+
+
+def _let_go(child: _Child) -> None:
+    """Nothing more is asked of the child: it ends when the kernel lets it."""
+    os.close(child.ask)
+    os.close(child.answer)
+
+
+def _forked() -> _Child:
+    theirs, ask = os.pipe()
+    answer, into = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _serve(theirs, into)
+    os.close(theirs)
+    os.close(into)
+    return _Child(pid, ask, answer)
+
+
+def _serve(asked: int, into: int) -> NoReturn:
+    """Do what is asked until nobody is there to ask, holding nothing of the parent's: not its lock, not the pipe that
+    its output goes to."""
     try:
         os.setsid()
+        os.chdir("/")
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
-        top = os.sysconf("SC_OPEN_MAX")
-        os.closerange(3, keep if keep > 2 else top)
-        if keep > 2:
-            os.closerange(keep + 1, top)
-        work()
-        code = 0
-    except OSError as error:
-        code = error.errno or 1
+        low, high = sorted((asked, into))
+        os.closerange(3, low)
+        os.closerange(low + 1, high)
+        os.closerange(high + 1, os.sysconf("SC_OPEN_MAX"))
+        while (request := _receive(asked)) is not None:
+            _send(into, _done(*request))
+    except OSError:
+        pass  # whoever asked is gone
     finally:
-        os._exit(min(code, 255))
+        os._exit(0)
+
+
+def _done(real: str, text: str | None, deadline: float, late: list[tuple[str, str]]) -> tuple[int, str]:
+    """errno, or 0 and what was read."""
+    try:
+        if text is None:
+            return 0, _read(real)
+        _write(real, text)
+    except OSError as error:
+        return error.errno or 1, ""
+    for each, word in late if time.monotonic() > deadline else ():
+        _try(each, word)
+    return 0, ""
