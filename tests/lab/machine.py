@@ -24,6 +24,7 @@ from typing import Any
 from . import qemu, states
 from .cache import remove_stale, run_folder
 from .channel import Agent, Monitor, Reply
+from .disk import said
 from .errors import INT3, EmulatorBroke, LabError
 from .image import base_image
 from .install import VDESK_TARGET, vdesk_tar
@@ -163,8 +164,7 @@ class Machine:
     @property
     def console(self) -> str:
         """What the serial console has said since the machine was made."""
-        log = self.work / "serial.log"
-        return log.read_text(errors="replace") if log.exists() else ""
+        return said(self.work / "serial.log")
 
     def wait_console(self, text: str, timeout: float = 120) -> None:
         """Until the text is on the serial console."""
@@ -241,9 +241,7 @@ class Machine:
                 self.agent.run(step, 300).check()
 
     def _explained(self, problem: LabError) -> LabError:
-        log = self.work / "qemu.log"
-        said = log.read_text(errors="replace") if log.exists() else ""
-        return LabError(f"{problem}\n{said}\nlast lines of the console:\n{self.console[-2000:]}")
+        return LabError(f"{problem}\n{said(self.work / 'qemu.log')}\nlast lines of the console:\n{self.console[-2000:]}")
 
     def _end(self) -> None:
         qemu.end(self.process)

@@ -140,3 +140,15 @@ def test_reading_what_waits_for_the_device(root: pathlib.Path) -> None:
         kernel.read(f"{DEVICE}/sriov_numvfs", 0.1)
     (root / DEVICE / "sriov_numvfs").open("w").close()
     assert kernel.settled("0000:01:00.1")
+
+
+def test_the_child_is_not_interrupted(root: pathlib.Path) -> None:
+    """Ctrl-C and an end asked for politely are its parent's: what was begun is finished, then there is nobody to ask."""
+    kernel, before = LiveKernel(Tree(str(root))), set(children())
+    kernel.write(f"{DEVICE}/driver_override", "x", 5.0)
+    (child,) = set(children()) - before
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(child, number)
+    kernel.write(f"{DEVICE}/driver_override", "y", 5.0)
+    assert set(children()) - before == {child}
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import pytest
@@ -41,6 +42,7 @@ def test_the_same_as_a_named_tuple() -> None:
         assert ours._asdict() == theirs._asdict()
         assert ours._replace(y=7) == theirs._replace(y=7)
         assert type(ours._replace(y=7)) is Point
+        assert copy.deepcopy(ours) == ours and type(copy.copy(ours)) is Point
     assert Point(3, 0).double == 6
     assert sorted([Point(2, 1), Point(1, 2)]) == [Point(1, 2), Point(2, 1)]
     assert Point._fields == ("x", "y", "name")

@@ -13,6 +13,7 @@ import time
 from typing import Any, NoReturn
 
 from vdesk.host.host import Late, SysfsWriter
+from vdesk.host.signals import undisturbed
 from vdesk.host.tree import Tree, fail
 from vdesk.model.errors import Absent, HostError, TimedOut
 from vdesk.model.record import Record
@@ -171,9 +172,10 @@ def _let_go(child: _Child) -> None:
 def _forked() -> _Child:
     theirs, ask = os.pipe()
     answer, into = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _serve(theirs, into)
+    with undisturbed():  # an interrupt in the child before it serves would put back what is its parent's to put back
+        pid = os.fork()
+        if pid == 0:
+            _serve(theirs, into)
     os.close(theirs)
     os.close(into)
     return _Child(pid, ask, answer)
