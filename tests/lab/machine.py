@@ -241,7 +241,8 @@ class Machine:
                 self.agent.run(step, 300).check()
 
     def _explained(self, problem: LabError) -> LabError:
-        return LabError(f"{problem}\n{said(self.work / 'qemu.log')}\nlast lines of the console:\n{self.console[-2000:]}")
+        log = said(self.work / "qemu.log")
+        return LabError(f"{problem}\n{log}\nlast lines of the console:\n{self.console[-2000:]}")
 
     def _end(self) -> None:
         qemu.end(self.process)

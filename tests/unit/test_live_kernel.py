@@ -143,7 +143,7 @@ def test_reading_what_waits_for_the_device(root: pathlib.Path) -> None:
 
 
 def test_the_child_is_not_interrupted(root: pathlib.Path) -> None:
-    """Ctrl-C and an end asked for politely are its parent's: what was begun is finished, then there is nobody to ask."""
+    """Ctrl-C and an end asked for politely are its parent's: what was begun is finished."""
     kernel, before = LiveKernel(Tree(str(root))), set(children())
     kernel.write(f"{DEVICE}/driver_override", "x", 5.0)
     (child,) = set(children()) - before
