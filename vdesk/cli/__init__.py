@@ -49,7 +49,7 @@ COMMANDS = {
     epilog="Step by step: vdesk setup. The road by hand: vdesk install, vdesk check, vdesk iommu enable, reboot, vdesk "
     "check, vdesk bind 01:00.0, vdesk create.",
 )
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version and exit.")
 def main() -> None:
     """Run Windows in a virtual machine with a real graphics card in it.
 

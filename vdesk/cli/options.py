@@ -175,10 +175,30 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
 )
 
 
-class _BelowVdesk(click.Command):
-    """What every command and group below vdesk has: the options of every command, and a name known before parsing."""
+def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+HELP = click.Option(
+    ("-h", "--help"), is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
+    help="Show this message and exit.",
+)  # fmt: skip
+
+
+class _Helpful(click.Command):
+    """Has one help option for all; click makes one for each command, and looks for a translation each time."""
 
     context_class = Context
+
+    def get_help_option(self, ctx: click.Context) -> click.Option:
+        """The option, which click puts after a command's own."""
+        return HELP
+
+
+class _BelowVdesk(_Helpful):
+    """What every command and group below vdesk has: the options of every command, and a name known before parsing."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -212,11 +232,10 @@ class Command(_BelowVdesk):
     """A command that takes the options of every command after its name too."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(_Helpful, click.Group):
     """A group whose commands are modules, imported when used; their short help stands in the table."""
 
     command_class = Command
-    context_class = Context
 
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **more: Any) -> None:
         super().__init__(*args, **more)
