@@ -127,3 +127,35 @@ def test_an_intent_is_on_disk_before_the_change_and_what_is_done_with_the_next_l
 def test_a_new_file_is_in_its_folder_after_a_power_cut(host: Host) -> None:
     assert flushes(lambda: host.append("etc/new", b"line\n")) == 2, "the file, and the folder that names it"
     assert flushes(lambda: host.append("etc/new", b"line\n")) == 1
+
+
+def test_what_was_interrupted_is_told_at_every_byte_and_an_ended_history_is_not_taken_apart(host: Host) -> None:
+    journal = Journal(host)
+    first = journal.begin("x", {}, "0")
+    step = journal.intend(first, "command", "t", "s", {"argv": ["a"], "undo": None, "timeout": 1})
+    journal.mark(first, step, log.DONE)
+    journal.close(first)
+    second = journal.begin("y", {"closed": True, "settles": [[1, 0]]}, "0")
+    journal.intend(second, "command", "t", "s", {"argv": ["a"], "undo": None, "timeout": 1})
+    journal.close(second, [(first.id, 0), (first.id, 7)])
+    journal.reopen(second)
+    journal.close(second)
+    path = f"{log.FOLDER}/{second.id:06d}.jsonl"
+    whole, told = host.read_bytes(path), []
+    for size in range(len(whole) + 1):
+        host.write(path, whole[:size])
+        told.append([each.id for each in journal.interrupted()])
+        assert told[-1] == [each.id for each in journal.entries() if each.state == log.OPEN], whole[:size]
+    assert told[-1] == [] and [second.id] in told
+
+    journal.entries = lambda: pytest.fail("the history was taken apart")  # type: ignore[method-assign]
+    assert journal.interrupted() == []
+
+
+@pytest.mark.parametrize("line", [b'{"closed":true,"settles":[[1,0]]', b'{"closed":true', b'{"closed":false}', b"]]}"])
+def test_a_line_that_is_no_end_is_none(host: Host, line: bytes) -> None:
+    journal = Journal(host)
+    entry = journal.begin("x", {}, "0")
+    journal.intend(entry, "command", "t", "s", {"argv": ["a"], "undo": None, "timeout": 1})
+    host.append(f"{log.FOLDER}/{entry.id:06d}.jsonl", line + b"\n")
+    assert [each.id for each in journal.interrupted()] == [entry.id]

@@ -92,6 +92,14 @@ class Journal:
                 _settle(known, entry)
         return found
 
+    def interrupted(self) -> list[Entry]:
+        """The open entries, oldest first; as `entries`, but a long history is not taken apart for them: where each file
+        ends with the end of its command, there is none."""
+        names = self.host.list(FOLDER)
+        if all(_ended(self.host.read_bytes(f"{FOLDER}/{name}")) for name in names if name.endswith(".jsonl")):
+            return []
+        return [entry for entry in self.entries() if entry.state == OPEN]
+
     def begin(self, command: str, facts: dict[str, Any], version: str) -> Entry:
         """A new entry, on disk before it is returned."""
         self.prepare()
@@ -169,6 +177,12 @@ def _path(number: int) -> str:
 
 def _line(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _ended(data: bytes) -> bool:
+    """Whether the last line is a whole one that says that the command came to its end; as `_line` writes it."""
+    last = data.removesuffix(b"\n").rpartition(b"\n")[2]
+    return last == b'{"closed":true}' or (last.startswith(b'{"closed":true,"settles":[[') and last.endswith(b"]]}"))
 
 
 def _lines(data: bytes) -> list[dict[str, Any]]:

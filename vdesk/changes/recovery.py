@@ -15,7 +15,7 @@ from vdesk.model.report import Report
 def interrupted(host: Host) -> list[Entry]:
     """The open entries; none where this user may not look into the journal."""
     try:
-        return [entry for entry in Journal(host).entries() if entry.state == log.OPEN]
+        return Journal(host).interrupted()
     except HostError:
         return []
 
