@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vdesk.cli.spoken import Context, confirmed
+from vdesk.cli.spoken import Helpful, confirmed
 
 if TYPE_CHECKING:
     from vdesk.changes.executor import Mode
@@ -175,29 +175,7 @@ GLOBAL_OPTIONS: tuple[click.Option, ...] = (
 )
 
 
-def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value and not ctx.resilient_parsing:
-        click.echo(ctx.get_help(), color=ctx.color)
-        ctx.exit()
-
-
-HELP = click.Option(
-    ("-h", "--help"), is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
-    help="Show this message and exit.",
-)  # fmt: skip
-
-
-class _Helpful(click.Command):
-    """Has one help option for all; click makes one for each command, and looks for a translation each time."""
-
-    context_class = Context
-
-    def get_help_option(self, ctx: click.Context) -> click.Option:
-        """The option, which click puts after a command's own."""
-        return HELP
-
-
-class _BelowVdesk(_Helpful):
+class _BelowVdesk(Helpful):
     """What every command and group below vdesk has: the options of every command, and a name known before parsing."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -232,7 +210,7 @@ class Command(_BelowVdesk):
     """A command that takes the options of every command after its name too."""
 
 
-class LazyGroup(_Helpful, click.Group):
+class LazyGroup(Helpful, click.Group):
     """A group whose commands are modules, imported when used; their short help stands in the table."""
 
     command_class = Command

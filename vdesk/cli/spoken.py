@@ -47,6 +47,28 @@ class Context(click.Context):
         return found
 
 
+def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+HELP = click.Option(
+    ("-h", "--help"), is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
+    help="Show this message and exit.",
+)  # fmt: skip
+
+
+class Helpful(click.Command):
+    """Has one help option for all; click makes one for each command, and looks for a translation each time."""
+
+    context_class = Context
+
+    def get_help_option(self, ctx: click.Context) -> click.Option:
+        """The option, which click puts after a command's own."""
+        return HELP
+
+
 def speak(language: str) -> None:
     """Have click say its own words, which it asks gettext for, in a language; empty: as it does by itself."""
     if language:
