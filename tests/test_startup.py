@@ -79,6 +79,20 @@ def test_completion_is_light() -> None:
     assert "click" in names and not names & HEAVY
 
 
+def test_only_a_process_of_its_own_spares_the_search_for_cycles() -> None:
+    """The tests' process, or another's that calls main with words of its own, goes on afterwards and keeps its own."""
+    told = "import gc; print(gc.get_threshold()[0] > 100_000, gc.get_freeze_count() > 1000)"
+    for call, expected in (("main()", "True True"), ("main(['--version'])", "False False")):
+        code = f"import sys; sys.argv = ['vdesk', '--version']; from vdesk.__main__ import main; {call}; {told}"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[1:] == [expected], call
+
+
+def test_options_that_are_not_used_ask_for_no_translation(machine: Path) -> None:
+    """click looks for one of --help's text in the system's folders, and loads the module that knows their names."""
+    assert "locale" not in loaded("history", "--json", "--root", str(machine))[1]
+
+
 @pytest.mark.parametrize("name", LIMITS)
 def test_startup_is_quick(name: str, tmp_path: Path) -> None:
     """By processor time, the best of some medians: what else the machine does shows less there than on the clock."""

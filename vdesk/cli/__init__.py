@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from vdesk import __version__
 from vdesk.cli.options import GLOBAL_OPTIONS, LazyGroup, Settings
-from vdesk.cli.spoken import speak
+from vdesk.cli.spoken import VERSION, speak
 from vdesk.model.errors import INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskError, problem
 from vdesk.model.report import Report, from_error
 
@@ -44,12 +43,11 @@ COMMANDS = {
 @click.group(
     cls=LazyGroup,
     lazy=COMMANDS,
-    params=list(GLOBAL_OPTIONS),
+    params=[*GLOBAL_OPTIONS, VERSION],
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Step by step: vdesk setup. The road by hand: vdesk install, vdesk check, vdesk iommu enable, reboot, vdesk "
     "check, vdesk bind 01:00.0, vdesk create.",
 )
-@click.version_option(__version__, message="%(prog)s %(version)s", help="Show the version and exit.")
 def main() -> None:
     """Run Windows in a virtual machine with a real graphics card in it.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gettext
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import click
 
+from vdesk import __version__
 from vdesk.render import spell_all
 from vdesk.render.language import catalogue, folder, speaker
 
@@ -53,14 +54,23 @@ def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-HELP = click.Option(
-    ("-h", "--help"), is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
-    help="Show this message and exit.",
-)  # fmt: skip
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(f"vdesk {__version__}", color=ctx.color)
+        ctx.exit()
+
+
+def _telling(names: tuple[str, ...], tell: Callable[..., None], about: str) -> click.Option:
+    return click.Option(names, is_flag=True, is_eager=True, expose_value=False, callback=tell, help=about)
+
+
+# click's own look for a translation of their help in the system's folders, at each start.
+VERSION = _telling(("--version",), _show_version, "Show the version and exit.")
+HELP = _telling(("-h", "--help"), _show_help, "Show this message and exit.")
 
 
 class Helpful(click.Command):
-    """Has one help option for all; click makes one for each command, and looks for a translation each time."""
+    """Has the one help option that all share."""
 
     context_class = Context
 
