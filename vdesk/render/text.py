@@ -182,7 +182,8 @@ def _diff(out: Writer, change: ChangeView, most: int, more: str) -> None:
 
 
 def _printable(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else re.sub(UNPRINTABLE, "\ufffd", text)
+    lines = text.replace("\n", "")
+    return text if lines.isascii() and lines.isprintable() else re.sub(UNPRINTABLE, "\ufffd", text)
 
 
 def _for_people(report: Report, output: Output) -> None:
