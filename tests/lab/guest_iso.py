@@ -13,19 +13,23 @@ from pathlib import Path
 
 from .errors import SEARCH
 
-GRUB_CFG = Path(__file__).parent / "guest/grub-embedded.cfg"
-MODULES = "serial terminal echo lspci halt sleep normal minicmd smbios ls cat search test regexp iso9660 udf testspeed"
+GUEST = Path(__file__).parent / "guest"
+GRUB_CFG, TOO_LATE_CFG = GUEST / "grub-embedded.cfg", GUEST / "grub-too-late.cfg"
+MODULES = (
+    "serial terminal echo lspci halt sleep normal minicmd smbios ls cat search test regexp iso9660 udf testspeed"
+    " fat loadenv read"
+)
 
 
-def make_iso(target: Path) -> Path:
-    """Write the ISO; needs grub-efi-amd64-bin, mtools and xorriso on this machine."""
+def make_iso(target: Path, script: Path = GRUB_CFG) -> Path:
+    """Write the ISO whose GRUB does what the script says; needs grub-efi-amd64-bin, mtools and xorriso here."""
     with tempfile.TemporaryDirectory(prefix="vdesk-lab-iso.") as name:
         work = Path(name)
         efi, image, tree = work / "BOOTX64.EFI", work / "efi.img", work / "iso"
         tree.mkdir()
         _run(
             "grub-mkstandalone", "-O", "x86_64-efi", "-o", efi, f"--install-modules={MODULES}", f"--modules={MODULES}",
-            "--locales=", "--fonts=", "--themes=", f"boot/grub/grub.cfg={GRUB_CFG}",
+            "--locales=", "--fonts=", "--themes=", f"boot/grub/grub.cfg={script}",
         )  # fmt: skip
         _run("mformat", "-C", "-i", image, "-T", "8192", "::")
         _run("mmd", "-i", image, "::/EFI", "::/EFI/BOOT")

@@ -270,6 +270,13 @@ TEXTS = (
         "internal error: cannot execute binary /usr/bin/qemu-system-x86_64: Permission denied",
         "doctor.emulator-denied",
     ),
+    Text(
+        0,
+        "seen",
+        'BdsDxe: failed to load Boot0002 "UEFI QEMU DVD-ROM QM00003 " from PciRoot(0x0)/Pci(0x1F,0x2)'
+        "/Sata(0x1,0xFFFF,0x0): Access Denied",
+        "doctor.secure-boot",
+    ),
     Text(0, "seen", "BdsDxe: No bootable option or device was found.", "doctor.efi-shell"),
     Text(0, "seen", "BAR 1: unassigned", "doctor.code-12"),
 )

@@ -58,7 +58,7 @@ def doctor(host: Host, name: str, seen: Sequence[str] = ()) -> Report:
         )
     defined = found if isinstance(found, Defined) else None
     told = Source("what you say", tuple(printable(text) for text in seen if text.strip()))
-    looked = [own, sources.libvirt_messages(host), sources.kernel_messages(host), told]
+    looked = [own, sources.libvirt_messages(host), sources.kernel_messages(host), told, sources.firmware(host, name)]
     hits = list(_hits(looked, defined))
     known = _known(name, defined, hits)
     findings = [*_recognised(settled(hits), known), *_unknown(looked, hits, name, defined), *_unread(looked)]
@@ -81,16 +81,18 @@ def _definition(host: Host, name: str) -> Defined | bool:
 
 def _hits(looked: Iterable[Source], defined: Defined | None) -> Iterator[Hit]:
     devices = {str(address) for address in defined.functions} if defined else set()
+    looked = list(looked)
+    logs = {source.name for source in looked[:3]}  # in them the texts of a person, and of the firmware, mean nothing
     for source in looked:
         for line in source.lines or ():
-            hit = recognise(line, source.name, told=source.name == "what you say")
+            hit = recognise(line, source.name, told=source.name not in logs)
             if hit and not _others(hit, source, devices):
                 yield hit
 
 
 def _others(hit: Hit, source: Source, devices: set[str]) -> bool:
     """Whether the kernel speaks of a device that is not the machine's."""
-    if source.name in ("what you say",) or "libvirt" in source.name or hit.failure.any_device:
+    if source.name == "what you say" or "libvirt" in source.name or hit.failure.any_device:
         return False
     named = set(ADDRESS.findall(hit.line))
     return bool(devices and named) and not named & devices
@@ -135,7 +137,9 @@ def _unknown(looked: Iterable[Source], hits: Iterable[Hit], name: str, defined: 
 
 def _sounds(line: str, number: int, name: str, defined: Defined | None) -> bool:
     """QEMU's own lines, libvirt's errors, the kernel's errors on vfio or a device of the machine's, all that was
-    told."""
+    told, nothing that only the firmware says."""
+    if number == 4:
+        return False
     if number == 0:
         return bool(QEMU_LINE.match(line) or LOUD.search(line))
     if number == 1 or number == 3:

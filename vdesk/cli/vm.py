@@ -200,7 +200,8 @@ def show(ctx: click.Context, name: str, cpus: bool, connect: str | None) -> Repo
 def start(ctx: click.Context, name: str, force: tuple[str, ...], connect: str | None) -> Report:
     """Start a virtual machine, its networks first. Looks before whether its devices, memory and files are there.
 
-    The first start of an installation answers "Press any key to boot from CD" for 15 seconds."""
+    The first start of an installation answers "Press any key to boot from CD", and begins again, once, where the
+    firmware found nothing to start."""
     from vdesk.changes.actions import act
     from vdesk.plans import vm_life as life
     from vdesk.plans.vm_look import open_libvirt

@@ -211,6 +211,10 @@ class Libvirt:
         """Take the power away."""
         self._do(f"stop {name}", lambda: self._conn.lookupByName(name).destroyFlags(0))
 
+    def reset(self, name: str) -> None:
+        """Begin again from the firmware, as by the reset button (virDomainReset)."""
+        self._do(f"reset {name}", lambda: self._conn.lookupByName(name).reset(0))
+
     def agent_answers(self, name: str) -> bool:
         """Whether the guest's agent is connected: its programs run, so its system is installed and up."""
         text = self._do(f"look at {name}", lambda: str(self._conn.lookupByName(name).XMLDesc(0)))

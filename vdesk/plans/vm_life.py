@@ -11,21 +11,25 @@ from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.libvirt_hook.memory import IN_PIECES
 from vdesk.model.errors import Refused, VdeskError, problem
 from vdesk.model.report import Report
-from vdesk.plans import vm_far, vm_install
+from vdesk.plans import vm_far, vm_install, vm_key
 from vdesk.plans.vm_install import SHELL
 from vdesk.plans.vm_look import find_vm
 from vdesk.plans.vm_preflight import preflight
 from vdesk.vm.defined import Defined, mark_without_install, read_defined, without_hugepages
 from vdesk.vm.domain_xml import MARK
+from vdesk.vm.firmware_log import ASKED, STUCK, UNKNOWN
 
 START_SECONDS = 600.0
-KEY_SECONDS = 15
 SHUTDOWN_SECONDS = 120.0
 TICK = 10.0
 """Seconds between two words of progress."""
 SMALL_PAGES = (
     "Warning: {name} runs without huge pages this time, a little slower: the memory of this machine is in too many"
     " pieces. Close programs or restart this machine before the next start; its definition still asks for them."
+)
+STAYED = (
+    "Warning: the firmware of {name} found nothing to start, twice: the disc cannot be started by UEFI, or it asks for"
+    " more than a key. Look at its screen; in the shell (`Shell>`) type FS0: and then \\EFI\\BOOT\\BOOTX64"
 )
 
 # --- start
@@ -50,8 +54,8 @@ def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) 
         Action("start", name, f"start {name}", lambda progress: _start(libvirt, found, notes, progress), final=True)
     )
     if found.install:
-        answer = f"press Enter for {KEY_SECONDS} s, for `Press any key to boot from CD`; on this first start only"
-        steps.append(Action("key", name, answer, lambda progress: _press(libvirt, domain, progress)))
+        answer = "press Enter when the disc asks for it (`Press any key to boot from CD`); on this first start only"
+        steps.append(Action("key", name, answer, lambda progress: _press(host, libvirt, domain, notes, progress)))
     data = {"name": name, "state": "running"}
     return Actions("start", steps, data, intro=ready, notes=notes)
 
@@ -97,22 +101,21 @@ def _network(libvirt: Libvirt, network: str) -> Action:
     )
 
 
-def _press(libvirt: Libvirt, domain: Domain, progress: Progress) -> None:
-    """Enter, once a second. A machine that ended meanwhile takes no keys; later starts must not restart Setup.
+def _press(host: Host, libvirt: Libvirt, domain: Domain, notes: list[str], progress: Progress) -> None:
+    told = vm_key.pressed(host, libvirt, domain.name, progress) if not libvirt.mock else UNKNOWN
+    after_key(libvirt, domain, told, notes)
 
-    Ctrl-C stops the pressing; the machine runs on."""
+
+def after_key(libvirt: Libvirt, domain: Domain, told: str, notes: list[str]) -> None:
+    """What follows from how the disc was answered. Later starts must not press: Enter would restart Setup; they do
+    where Setup has not begun."""
     mark = mark_without_install(domain.xml)
-    if mark:
+    if told == STUCK:
+        notes[notes.index(SHELL)] = STAYED.format(name=domain.name)
+    elif mark:
         libvirt.forget_install(domain.name, mark, MARK)
-    for _ in range(0 if libvirt.mock else KEY_SECONDS):
-        try:
-            libvirt.press_enter(domain.name)
-            time.sleep(1)
-        except VdeskError as error:
-            progress(error.problems[0].cause)
-            return
-        except KeyboardInterrupt:
-            return
+    if told == ASKED:
+        notes[notes.index(SHELL)] = "The disc asked for a key, and got it."
 
 
 def _where(host: Host, libvirt: Libvirt, found: Defined) -> list[str]:

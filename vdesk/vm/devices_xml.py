@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement
 
 from vdesk.model.address import Address
+from vdesk.vm import firmware_log
 from vdesk.vm.spec import Disk, Evdev, Function, Spec, Usb
 
 
@@ -14,6 +15,7 @@ def devices(parent: Element, spec: Spec) -> None:
     _controllers(parent, spec)
     _network(parent, spec)
     _channels(parent, spec)
+    _serial(parent, spec)
     _screen(parent, spec)
     _sound(parent, spec)
     _tpm(parent, spec)
@@ -88,6 +90,13 @@ def _channels(parent: Element, spec: Spec) -> None:
     if spec.graphics == "spice":
         channel = SubElement(parent, "channel", type="spicevmc")
         SubElement(channel, "target", type="virtio", name="com.redhat.spice.0")
+
+
+def _serial(parent: Element, spec: Spec) -> None:
+    """The port on which the firmware says what it starts and what it cannot find; libvirt keeps it in a file."""
+    serial = SubElement(parent, "serial", type="pty")
+    SubElement(serial, "log", file=firmware_log.path(spec.name), append="off")
+    SubElement(serial, "target", type="isa-serial", port="0")
 
 
 # --- screen, input, sound

@@ -52,11 +52,20 @@ KNOWN = (
         " group (gpu.group); give the virtual machine less memory with: virsh edit {name}",
     ),
     Failure(
+        "doctor.secure-boot",
+        (r"failed to load Boot[0-9A-F]{4}\b.*: (?:Access Denied|Security Violation)",),
+        "Secure Boot does not let the machine start its disc or disk",
+        "what is on it is not signed by a key that the firmware has, or an update has revoked its signature",
+        "take a newer image of the same system; for one that is not signed, define the machine without --secure-boot"
+        " (Windows 10 and Linux; Windows 11 asks for it)",
+    ),
+    Failure(
         "doctor.efi-shell",
         (r"UEFI Interactive Shell", r"Shell>", r"No bootable option or device was found"),
         "the firmware found nothing to start",
         "nobody pressed a key when the disc asked for one, or the disk is empty",
         "sudo vdesk stop {name} --force, then sudo vdesk start {name}; in the shell type FS0: and then"
         " \\EFI\\BOOT\\BOOTX64",
+        settled_by=("doctor.secure-boot",),
     ),
 )

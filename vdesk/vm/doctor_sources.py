@@ -9,6 +9,7 @@ from typing import NamedTuple
 from vdesk.host import Host
 from vdesk.host.kernel_log import kernel_log, printable
 from vdesk.model.errors import Absent, HostError
+from vdesk.vm import firmware_log
 
 FOLDER = "var/log/libvirt/qemu"
 DEFINITIONS = "etc/libvirt/qemu"
@@ -49,6 +50,17 @@ def machine_log(host: Host, name: str) -> Source:
     starts = [number for number, line in enumerate(lines) if STARTING in line]
     since = lines[starts[-1]].partition(STARTING)[0] if starts else ""
     return Source(f"/{path}", _clean(lines[starts[-1] if starts else 0 :]), since=printable(since, 40))
+
+
+def firmware(host: Host, name: str) -> Source:
+    """What the machine's firmware waits for, where it found nothing to start at the last start; no name where nothing
+    is kept of it, or this user may not look: it is asked for no less by the machine's own log."""
+    words = firmware_log.read(host, name)
+    if words is None:
+        return Source("", ())
+    state, line = firmware_log.last_sign(words)
+    lines = [*firmware_log.DENIED.findall(words)[-1:], line] if state == firmware_log.STUCK else []
+    return Source(firmware_log.path(name), tuple(printable(each, LINE) for each in lines))
 
 
 def libvirt_messages(host: Host) -> Source:
