@@ -27,9 +27,7 @@ def memory(folder: Path) -> bytes:
     """A disk with nothing to start on it, and a file in which GRUB keeps what it is told."""
     image, kept = folder / "kept.img", folder / "grubenv"
     kept.write_bytes(b"# GRUB Environment Block\n".ljust(1024, b"#"))
-    with image.open("wb") as file:
-        file.truncate(16 << 20)
-    for words in (["mformat", "-i", str(image), "-F", "::"], ["mcopy", "-i", str(image), str(kept), "::/grubenv"]):
+    for words in (["mformat", "-C", "-i", str(image), "-T", "32768", "::"], ["mcopy", "-i", str(image), str(kept), "::/grubenv"]):
         subprocess.run(words, check=True, capture_output=True)
     return image.read_bytes()
 

@@ -32,6 +32,7 @@ def fresh(new_machine: NewMachine, image: str) -> Machine:
     machine.put(built(), "/tmp/vdesk.deb")
     # What the image's maker generated elsewhere, this machine generates anew: vdesk's is compared with its own.
     machine.run("cp /boot/grub/grub.cfg /tmp; update-grub; diff /tmp/grub.cfg /boot/grub/grub.cfg", SLOW)
+    machine.run("cp /boot/grub/grub.cfg /tmp", check=True)
     return machine
 
 
@@ -42,6 +43,7 @@ def without_images(files: list[str]) -> list[str]:
 
 def given_back(machine: Machine, files: list[str], named: str) -> None:
     """No file differs from before, and none is left."""
+    assert machine.run("diff /tmp/grub.cfg /boot/grub/grub.cfg").out == ""
     assert without_images(own_files(machine)) == without_images(files)
     assert machine.run(NAMED).out == named
     assert machine.run("ls -d /run/vdesk /etc/vdesk /var/lib/vdesk /var/log/vdesk").out == ""
