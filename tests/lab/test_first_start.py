@@ -27,8 +27,8 @@ def memory(folder: Path) -> bytes:
     """A disk with nothing to start on it, and a file in which GRUB keeps what it is told."""
     image, kept = folder / "kept.img", folder / "grubenv"
     kept.write_bytes(b"# GRUB Environment Block\n".ljust(1024, b"#"))
-    for words in (["mformat", "-C", "-i", str(image), "-T", "32768", "::"], ["mcopy", "-i", str(image), str(kept), "::/grubenv"]):
-        subprocess.run(words, check=True, capture_output=True)
+    subprocess.run(["mformat", "-C", "-i", image, "-T", "32768", "::"], check=True, capture_output=True)
+    subprocess.run(["mcopy", "-i", image, kept, "::/grubenv"], check=True, capture_output=True)
     return image.read_bytes()
 
 
