@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,10 +13,12 @@ from vdesk.changes.change import Change, Progress
 from vdesk.changes.commands import GenerateFile
 from vdesk.changes.files import WriteFile
 from vdesk.host import Host
-from vdesk.model.errors import VdeskError, problem
+from vdesk.model.errors import HostError, VdeskError, problem
 from vdesk.model.kernel_args import Wanted, effect, split
 
 SECONDS = 60.0
+LOCALES = ("etc/default/locale", "etc/locale.conf")
+_LOCALE = re.compile(r"^(LANG|LANGUAGE)=[\"']?([\w.@:-]+)[\"']?[ \t]*$", re.MULTILINE | re.ASCII)
 # What grub-mkconfig does with these files (its `set -e` too), and then what came of it. Nothing is put into this text.
 SOURCE = """set -e
 vdesk_main=$1 vdesk_folder=$2
@@ -49,7 +52,7 @@ class GenerateGrub(GenerateFile):
         program = "update-grub" if host.which("update-grub") or not host.which("grub-mkconfig") else "grub-mkconfig"
         super().__init__(
             grub_cfg.PATH,
-            [program, "-o", "{output}"],
+            [*_language(host), program, "-o", "{output}"],
             [["grub-script-check", "{output}"]],
             grub_cfg.STARTS,
             f"generate /{grub_cfg.PATH} with {program}, check it, and only then put it in place",
@@ -82,6 +85,34 @@ class GenerateGrub(GenerateFile):
                     "look at the entries with: grep -n linux /boot/grub/grub.cfg",
                 )
             )
+
+
+def _language(host: Host) -> list[str]:
+    """What stands before the program, so that the menu stays in its language: grub-mkconfig takes the titles and
+    GRUB's own words from LANG (/etc/grub.d/00_header), and an entry may be chosen by its title (GRUB_DEFAULT)."""
+    system = _system_locale(host)
+    try:
+        now = host.read_optional(grub_cfg.PATH)
+    except HostError:
+        return []  # a dry run of somebody who may not look
+    lang = system.get("LANG", "").partition(".")[0] if now is None else grub_cfg.language(now)
+    if not lang:
+        return []
+    if system.get("LANG", "").partition(".")[0] != lang:
+        system = {"LANG": f"{lang}.UTF-8"}
+    return ["env", "-u", "LC_ALL", *(f"{name}={word}" for name, word in sorted(system.items()))]
+
+
+def _system_locale(host: Host) -> dict[str, str]:
+    """LANG and LANGUAGE as the system has them (locale.conf(5)); sudo hands on a person's, which are mostly these."""
+    for path in LOCALES:
+        try:
+            text = host.read_optional(path)
+        except HostError:
+            continue
+        if text:
+            return dict(_LOCALE.findall(text))
+    return {}
 
 
 def check_source(host: Host, expected: Expected) -> None:

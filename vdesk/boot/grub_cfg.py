@@ -8,7 +8,14 @@ from vdesk.model.kernel_args import Effect, Word, effect, split
 
 PATH = "boot/grub/grub.cfg"
 STARTS = ("linux\t", "linux ", "linuxefi\t", "linuxefi ", "linux16\t", "linux16 ")
+_LANG = re.compile(r"^[ \t]*set lang=([A-Za-z]{1,8}(?:_[A-Za-z]{2,4})?(?:@[a-z]{1,12})?)[ \t]*$", re.MULTILINE)
 _SECTION = re.compile(r"^### (BEGIN|END) /etc/grub\.d/(\S+) ###$")
+
+
+def language(text: str) -> str:
+    """The language of GRUB's menu (`set lang=es_ES`, from /etc/grub.d/00_header), empty for none."""
+    found = _LANG.search(text)
+    return found[1] if found else ""
 
 
 def cut_short(line: str) -> str:
