@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from gettext import gettext
 from typing import Any
 
 import click
 
 from vdesk.cli.options import GLOBAL_OPTIONS, LazyGroup, Settings
-from vdesk.cli.spoken import VERSION, speak
-from vdesk.model.errors import INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskError, problem
-from vdesk.model.report import Report, from_error
+from vdesk.cli.spoken import VERSION, Unwritten, speak
+from vdesk.model.errors import FAILED, INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskError, problem
+from vdesk.model.report import DONE, Report, from_error
 
 COMMANDS = {
     "setup": ("vdesk.cli.setup:setup", "the whole way, step by step, from a bare host to a virtual machine"),
@@ -59,7 +60,21 @@ def run(argv: list[str], settings: Settings | None = None) -> int:
 
     `settings` are another's than this process's: the tests' own machine and terminal."""
     settings = settings or Settings(argv)
+    if not (sys.stdin and sys.stdout and sys.stderr):
+        from vdesk.host.elevate import have_streams
+
+        have_streams()
     speak(settings.language)
+    try:
+        return _run(argv, settings)
+    except BrokenPipeError:
+        settings.output_is_gone()
+        return INTERRUPTED
+    except OSError as error:  # out there only the streams are written to
+        return _unwritten(error, settings)
+
+
+def _run(argv: list[str], settings: Settings) -> int:
     try:
         outcome: Any = main.main(args=list(argv), prog_name="vdesk", standalone_mode=False, obj=settings)
         return finish(outcome, settings)
@@ -76,8 +91,9 @@ def run(argv: list[str], settings: Settings | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _emit(_interrupted(settings), settings)
     except BrokenPipeError:
-        settings.output_is_gone()
-        return INTERRUPTED
+        raise
+    except Unwritten as error:
+        return _unwritten(error, settings)
     except Exception as error:
         return _emit(_bug(error, settings), settings)
 
@@ -96,7 +112,22 @@ def _emit(report: Report, settings: Settings) -> int:
         emit(report, settings.output())
     except BrokenPipeError:
         settings.output_is_gone()
+    except OSError as error:
+        return _unwritten(error, settings, report)
     return report.exit_code
+
+
+def _unwritten(error: Exception, settings: Settings, report: Report | None = None) -> int:
+    """A stream takes nothing more (a full disk). What was changed stays, and the exit code with it; what was to be read
+    and could not be written has failed."""
+    settings.output_is_gone()
+    changed = report is not None and any(change.state == DONE for change in report.changes)
+    what = "what it changed is changed, see: vdesk history" if changed else "nothing was changed"
+    try:
+        click.echo(settings.words(f"vdesk: the result could not be written ({error}); {what}"), err=True)
+    except OSError:
+        settings.errors_are_gone()
+    return report.exit_code if report is not None and (changed or report.exit_code) else FAILED
 
 
 def _wants_help(error: click.UsageError, settings: Settings) -> bool:

@@ -3,6 +3,7 @@ make."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -104,7 +105,7 @@ class Settings:
 
     def trace(self, text: str) -> None:
         """One line for -v."""
-        click.echo(text, err=True)
+        _say(text)
 
     def _ask(self, shown: Report) -> bool:
         from vdesk.render import show_plan
@@ -115,7 +116,7 @@ class Settings:
     def _progress(self, text: str) -> None:
         if sys.stderr.isatty() or self.verbose:
             text = self.words(text)
-            click.echo(text if self.plain else click.style(text, dim=True), err=True)
+            _say(text if self.plain else click.style(text, dim=True))
 
     def sudo_line(self) -> str:
         """The command that does the same as root, for a person to type."""
@@ -136,7 +137,20 @@ class Settings:
         """The reader of stdout has gone (`| head`): write nothing more, also not at exit."""
         from vdesk.host.elevate import discard_output
 
-        discard_output()
+        discard_output(sys.stdout)
+
+    @staticmethod
+    def errors_are_gone() -> None:
+        """The same of stderr."""
+        from vdesk.host.elevate import discard_output
+
+        discard_output(sys.stderr)
+
+
+def _say(text: str) -> None:
+    """A line on stderr, which nobody has to hear: a change does not fail because its terminal has gone."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def settings_of(ctx: click.Context) -> Settings:

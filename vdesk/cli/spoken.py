@@ -48,15 +48,29 @@ class Context(click.Context):
         return found
 
 
+class Unwritten(Exception):
+    """stdout takes nothing more."""
+
+
+def tell(ctx: click.Context, text: str) -> None:
+    """Write to stdout; Unwritten where that fails, BrokenPipeError where the reader has gone."""
+    try:
+        click.echo(text, color=ctx.color)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritten(str(error)) from error
+
+
 def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        click.echo(ctx.get_help(), color=ctx.color)
+        tell(ctx, ctx.get_help())
         ctx.exit()
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        click.echo(f"vdesk {__version__}", color=ctx.color)
+        tell(ctx, f"vdesk {__version__}")
         ctx.exit()
 
 

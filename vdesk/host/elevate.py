@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from typing import TextIO
 
 
 def is_root() -> bool:
@@ -59,8 +60,20 @@ def run_with_sudo(argv: list[str]) -> None:
         return
 
 
-def discard_output() -> None:
-    """Point stdout at nothing, so that the interpreter's flush at exit does not fail."""
+def discard_output(stream: TextIO) -> None:
+    """Point stdout or stderr at nothing, so that the interpreter's flush at exit does not fail."""
     nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
+    os.dup2(nothing, stream.fileno())
     os.close(nothing)
+
+
+def have_streams() -> None:
+    """Where vdesk was started with one of its three streams closed: it leads to nothing, and no file that is opened
+    takes its number."""
+    if sys.stdin and sys.stdout and sys.stderr:
+        return
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")

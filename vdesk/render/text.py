@@ -22,7 +22,7 @@ STATE_STYLE = {"planned": "cyan", "done": "green", "skipped": "yellow", "undone"
 LABEL = 9
 UNPRINTABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 """Control characters but tab and newline, marks of writing direction, bytes that were no UTF-8."""
-NO_WRAP = 100_000
+NO_WRAP, WIDTH = 100_000, 80
 QUESTION_LINES = 40  # of one preview, before the question and after a no: the words have to stay in sight
 
 
@@ -41,7 +41,7 @@ class Writer:
         """rich's, for what only it can draw."""
         from rich.console import Console
 
-        return Console(
+        found = Console(
             file=self.stream,
             width=None if self.terminal else NO_WRAP,
             no_color=self.plain,
@@ -51,6 +51,9 @@ class Writer:
             soft_wrap=False,
             color_system="auto" if self.terminal and not self.plain else None,
         )
+        if found.width < 1:  # COLUMNS=0
+            found.width = WIDTH
+        return found
 
     @property
     def width(self) -> int:
