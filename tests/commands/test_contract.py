@@ -84,6 +84,13 @@ def test_wrong_usage(line: str, fresh: Machines) -> None:
         assert (said.code, said.out) == (2, "") and said.err
 
 
+@pytest.mark.parametrize("line", ["list", "show hoth", "create hoth --iso /srv/win10.iso -y", "stop hoth -y"])
+def test_an_address_that_is_empty_names_no_libvirt(line: str, fresh: Machines) -> None:
+    """A script's variable that is not set must not lead to this machine's own libvirt."""
+    ran = on(fresh("debian"), *line.split(), "--connect", "", "--json")
+    assert (ran.code, ran.errors) == (2, ["usage"])
+
+
 def test_unknown_command(fresh: Machines) -> None:
     """`command` is null before one is known."""
     assert on(fresh("debian"), "frobnicate", "--json").envelope["command"] is None

@@ -172,7 +172,12 @@ def test_options_of_the_demo_are_passed_on() -> None:
 
 def test_other_machines_are_refused(fresh: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     root = str(fresh("empty"))
-    for words in (["--root", root, "demo", "groups"], ["demo", "--root", root, "groups"], ["demo", "demo"]):
+    for words in (
+        ["--root", root, "demo", "groups"],
+        ["demo", "--root", root, "groups"],
+        ["demo", "demo"],
+        *(["demo", "hook", "install", "-y", *each] for each in (["--root", root], [f"--root={root}"])),
+    ):
         ran = vdesk("--json", *words)
         assert (ran.code, ran.envelope["command"]) == (2, "demo")
     monkeypatch.setenv("VDESK_ROOT", root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 from pathlib import Path
@@ -112,6 +113,15 @@ def test_saved_and_never_over_a_file(root: Path, memory: Path) -> None:
     through = on(root, "gpu", "rom", CARD, "-o", str(memory / "link"))
     assert through.code in (0, 1, 2) and (memory / "link").is_symlink()
     assert on(root, "gpu", "rom", CARD, "-o", str(memory / "none/card.rom")).code in (1, 2)
+
+
+def test_a_dry_run_saves_nothing(root: Path, memory: Path) -> None:
+    target = memory / "card.rom"
+    with_rom(root, WHOLE)
+    ran = on(root, "gpu", "rom", CARD, "-o", str(target), "-n", "--json")
+    report = json.loads(ran.out)
+    assert ran.code == 0 and not target.exists() and report["data"]["file"] is None
+    assert [(each["state"], each["target"]) for each in report["changes"]] == [("planned", str(target))]
 
 
 def test_nothing_that_is_no_rom_is_saved(root: Path, memory: Path) -> None:

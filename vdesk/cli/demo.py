@@ -31,7 +31,7 @@ def demo(ctx: click.Context, before: bool | None, words: tuple[str, ...]) -> Rep
     Each run works on a fresh private copy, removed at the end. With no COMMAND, the whole tour: from a kernel without
     IOMMU to a defined virtual machine, and all the way back. Needs no root and touches nothing of this computer."""
     settings = settings_of(ctx)
-    _no_other_root(ctx)
+    _no_other_root(ctx, words)
     if not words:
         return _tour(settings)
     if words[0] == "demo":
@@ -50,10 +50,11 @@ def _own_discs(words: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _no_other_root(ctx: click.Context) -> None:
-    """The demo machine is the machine; a VDESK_ROOT in the environment does not count."""
+def _no_other_root(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """The demo machine is the machine, also for its command; a VDESK_ROOT in the environment does not count."""
     asked = click.core.ParameterSource.COMMANDLINE
-    if any(each.get_parameter_source("root") is asked for each in (ctx, ctx.parent) if each):
+    inner = any(word == "--root" or word.startswith("--root=") for word in words)
+    if inner or any(each.get_parameter_source("root") is asked for each in (ctx, ctx.parent) if each):
         raise click.UsageError("the demo works on its own machine: it takes no --root", ctx)
 
 

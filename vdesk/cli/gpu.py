@@ -61,4 +61,5 @@ def rom(ctx: click.Context, address: str, output: str | None) -> Report:
     """Read a card's ROM, check it, say whether it shows a picture under UEFI (GOP), and save it; never over a file."""
     from vdesk.plans.gpu_rom import rom as read
 
-    return read(settings_of(ctx).host(), parse_address(address), output)
+    settings = settings_of(ctx)
+    return read(settings.host(), parse_address(address), output, dry_run=bool(settings.given.get("dry_run")))

@@ -9,7 +9,7 @@ from vdesk.host.rom_reader import is_shadow, read
 from vdesk.model.address import Address
 from vdesk.model.errors import FAILED, Absent, NeedsRoot, Problem, Refused, VdeskError, WrongUsage, problem
 from vdesk.model.finding import WARN, finding
-from vdesk.model.report import Report
+from vdesk.model.report import PLANNED, ChangeView, Report
 
 WITHOUT = (
     "laptops keep it in their firmware; or the firmware gave it no address: then a dump made elsewhere (GPU-Z) of this "
@@ -17,9 +17,10 @@ WITHOUT = (
 )
 
 
-def rom(host: Host, address: Address, target: str | None) -> Report:
+def rom(host: Host, address: Address, target: str | None, *, dry_run: bool = False) -> Report:
     """Read and judge; with `target` (an absolute path on this machine) save it there, if it is whole or not, never
-    over another file. Raises WrongUsage, NeedsRoot, and Refused for a card without a ROM; exit 1 for a broken one."""
+    over another file, and in a dry run not at all. Raises WrongUsage, NeedsRoot, and Refused for a card without a ROM;
+    exit 1 for a broken one."""
     device = find(devices(host, names=False), address)
     place = target.lstrip("/") if target is not None else None
     if place is not None and this_machine().exists(place):
@@ -36,7 +37,10 @@ def rom(host: Host, address: Address, target: str | None) -> Report:
     bad = any(each.bad for each in told)
     for each in told:
         _tell(report, device, each)
-    if place is not None and found:
+    if place is not None and found and dry_run:
+        summary = f"write the ROM of {address} to {target}, {len(data) >> 10} KiB"
+        report.changes.append(ChangeView("rom", target or "", summary, state=PLANNED))
+    elif place is not None and found:
         if not this_machine().create(place, data, 0o644):
             raise WrongUsage(_there(target or ""))
         report.data["file"] = target
