@@ -10,10 +10,12 @@ import pytest
 
 from tests.unit.scenes import changed
 from tests.unit.test_vm_golden import GOLDEN
+from vdesk.changes.actions import act
+from vdesk.changes.executor import Mode
 from vdesk.checks.doctor import doctor
 from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import Domain
-from vdesk.model.errors import VdeskError, problem
+from vdesk.model.errors import INTERRUPTED, VdeskError, problem
 from vdesk.plans import vm_key, vm_life
 from vdesk.plans.vm_install import SHELL as SHELL_NOTE
 from vdesk.vm import firmware_log as firmware
@@ -179,3 +181,23 @@ def test_doctor_hears_the_firmware(machine: Host) -> None:
         assert [each.id for each in report.findings if each.level == "fail"] == failures, words
         assert f"/{log}" in [each["name"] for each in report.data["sources"]]
         assert "\x1b" not in str(report.as_json())
+
+
+def test_a_start_that_ends_the_desktop_is_asked_about(tmp_path: Path) -> None:
+    class Far:
+        uri, far, mock = "qemu+ssh://rack/system", True, False
+        xml = XML
+
+        def find(self, name: str) -> Domain:
+            return Domain(name, "0" * 36, "shut off", False, self.xml)
+
+        def network(self, name: str) -> tuple[bool, bool]:
+            return True, True
+
+    libvirt: Any = Far()
+    assert not vm_life.start(captured(str(tmp_path)), libvirt, "hoth").ask
+    libvirt.xml = (GOLDEN / "single-gpu.xml").read_text(encoding="utf-8")
+    plan = vm_life.start(captured(str(tmp_path)), libvirt, "hoth")
+    assert plan.ask and any("no picture" in each and "is lost" in each for each in plan.intro)
+    ran = act(plan, captured(str(tmp_path)), Mode(yes=False, ask=lambda report: False))
+    assert ran.exit_code == INTERRUPTED

@@ -14,6 +14,7 @@ from tests.unit.vm_cases import in_memory
 from vdesk.host import Host
 from vdesk.host.runner import LocalRunner
 from vdesk.model.errors import Problem, Refused, WrongUsage
+from vdesk.plans import hook_status
 from vdesk.plans.vm_preflight import preflight
 from vdesk.vm.defined import Defined, read_defined
 
@@ -21,6 +22,7 @@ MARK = "<metadata><d:domain xmlns:d='urn:vdesk:domain:1'>{}</d:domain></metadata
 HOSTDEV = "<hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='{}' slot='{}' function='{}'/>"
 GTX = "10de:1402 1458:36be"
 DISK = "var/lib/libvirt/images/hoth.img"
+DESKTOP = "<d:desktop stop='yes'/>"
 APPARMOR: Edits = {"sys/module/apparmor/parameters/enabled": "Y\n"}
 
 
@@ -198,3 +200,27 @@ def test_a_keyboard_that_was_unplugged(debian: Path) -> None:
 def test_every_reason_at_once(debian: Path) -> None:
     found = machine("07:00.0", gib=900, disks=("/srv/none.img",))
     assert ids(look(debian, found)) == ["vm.device-missing", "vm.memory-busy", "vm.file-missing"]
+
+
+@pytest.mark.parametrize(
+    ("base", "addresses", "mark", "needs"),
+    [
+        ("single-gpu", ("01:00.0", "01:00.1"), DESKTOP, True),
+        ("intel-hybrid", ("01:00.0", "01:00.1"), "", True),  # the card is with nvidia
+        ("intel-hybrid", ("01:00.1",), "", False),
+        ("debian", ("01:00.0", "01:00.1"), "", False),  # with nouveau, which lets go
+    ],
+)
+def test_what_only_the_hook_can_take(
+    base: str, addresses: tuple[str, ...], mark: str, needs: bool, folder: Path, tmp_path: Path
+) -> None:
+    root = build(base, tmp_path / base)
+    found = machine(*addresses, mark=mark)
+    rules = ("in-use", "host-display")
+    assert ("vm.no-hook" in ids(look(root, found, force=rules))) is needs
+    if needs:
+        with changed(root, {hook_status.PATH: "#!/usr/bin/python3\n"}):
+            problem = next(each for each in look(root, found, force=rules) if each.id == "vm.no-hook")
+            assert "not executable" in problem.what and "vdesk hook install" in problem.remedy
+            (root / hook_status.PATH).chmod(0o755)
+            assert "vm.no-hook" not in ids(look(root, found, force=rules))

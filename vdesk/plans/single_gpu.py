@@ -12,6 +12,11 @@ from vdesk.vm.spec import Request
 
 RULES = ("host-display", "in-use")
 """What the option overrides: it says itself that the desktop gives the card away."""
+NO_PICTURE = (
+    "While {name} runs, this machine has no picture. The hook ends the desktop before the start, with every "
+    "program in it, and what is not saved is lost; it begins the desktop again when the virtual machine ends, also "
+    "when it dies. Have another way in for the first try (ssh), and start it from there or from a text console."
+)
 
 
 def check(request: Request) -> None:
@@ -39,10 +44,6 @@ def card(host: Host, known: Sequence[Device]) -> Device:
 
 def announce(host: Host, name: str, say: Callable[[str], None]) -> None:
     """What it means, before anybody agrees to it."""
-    say(
-        f"While {name} runs, this machine has no picture. The hook ends the desktop before the start, with every "
-        "program in it, and what is not saved is lost; it begins the desktop again when the virtual machine ends, also "
-        "when it dies. Have another way in for the first try (ssh), and start it from there or from a text console."
-    )
+    say(NO_PICTURE.format(name=name))
     if not own(host).executable:
         say("It needs the hook, which is not installed: sudo vdesk hook install")

@@ -11,7 +11,7 @@ from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.libvirt_hook.memory import IN_PIECES
 from vdesk.model.errors import Refused, VdeskError, problem
 from vdesk.model.report import Report
-from vdesk.plans import vm_far, vm_install, vm_key
+from vdesk.plans import single_gpu, vm_far, vm_install, vm_key
 from vdesk.plans.vm_install import SHELL
 from vdesk.plans.vm_look import find_vm
 from vdesk.plans.vm_preflight import preflight
@@ -37,7 +37,8 @@ STAYED = (
 
 def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) -> Actions:
     """Look whether all is there, bring up the networks that the machine uses, start it, and answer the disc's question
-    on the first start. `force` overrides the rules named, as at `bind`."""
+    on the first start. `force` overrides the rules named, as at `bind`. A machine that ends the desktop is asked
+    about."""
     domain = find_vm(libvirt, name)
     found = read_defined(domain.xml)
     if domain.active:
@@ -57,7 +58,9 @@ def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) 
         answer = "press Enter when the disc asks for it (`Press any key to boot from CD`); on this first start only"
         steps.append(Action("key", name, answer, lambda progress: _press(host, libvirt, domain, notes, progress)))
     data = {"name": name, "state": "running"}
-    return Actions("start", steps, data, intro=ready, notes=notes)
+    if found.single_gpu:
+        ready.append(single_gpu.NO_PICTURE.format(name=name))
+    return Actions("start", steps, data, intro=ready, notes=notes, ask=found.single_gpu, here=False)
 
 
 def _start(libvirt: Libvirt, found: Defined, notes: list[str], progress: Progress) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vdesk.changes.drivers import identity
+from vdesk.changes.drivers import driver_of, identity
 from vdesk.host import Host, media, qemu_conf
 from vdesk.host.cpu_topology import available, free_huge_pages
 from vdesk.host.pci import Device
 from vdesk.host.pci import devices as read_devices
 from vdesk.model.address import Address
 from vdesk.model.errors import HostError, Problem, Refused, problem
-from vdesk.plans import rules
+from vdesk.plans import hook_status, rules
 from vdesk.plans.vm_devices import strangers
 from vdesk.vm.defined import Defined
 from vdesk.vm.words import shown_size
@@ -29,6 +29,7 @@ def preflight(host: Host, found: Defined, force: tuple[str, ...] = ()) -> list[s
     said: list[str] = []
     problems = [
         *_devices(host, found, forced, said),
+        *_hook(host, found),
         *_memory(host, found, said),
         *_files(host, found),
         *_inputs(host, found),
@@ -97,6 +98,29 @@ def _for_start(each: Problem, found: Defined, known: list[Device], taken: list[D
         return each
     give = "; ".join(f"vdesk attach {found.name} {mate}" for mate in mates)
     return each._replace(remedy=f"give it to the machine too: {give}; or bind it: vdesk bind {mates[0]}")
+
+
+def _hook(host: Host, found: Defined) -> Iterator[Problem]:
+    """Without the hook it is libvirt that takes the card: nobody ends the desktop, or stops NVIDIA's services and
+    unloads its modules before, and the unbind of a held nvidia waits for ever (seen)."""
+    if not found.marked:
+        return  # another's machine, with hooks of its own
+    nvidia = [address for address in found.functions if driver_of(host, str(address)) == "nvidia"]
+    if not (found.single_gpu or nvidia):
+        return
+    mine = hook_status.own(host)
+    deaf = mine.executable and hook_status.noticed(host, hook_status.active_daemons(host)) is False
+    if mine.executable and not deaf:
+        return
+    why = "libvirt has not noticed it yet" if deaf else "it is not executable" if mine.data else "it is not installed"
+    yield problem(
+        "vm.no-hook",
+        f"{found.name} cannot be started without the hook: {why}",
+        "the hook ends the desktop before the card is taken, and begins it again" if found.single_gpu else
+        f"{nvidia[0]} is with nvidia: the hook stops its services and unloads its modules before, else the unbind"
+        " can wait for ever",
+        "sudo vdesk hook install" if found.single_gpu else f"sudo vdesk hook install; or once: vdesk bind {nvidia[0]}",
+    )  # fmt: skip
 
 
 # --- memory
