@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -111,15 +112,15 @@ def test_the_password_is_in_no_representation() -> None:
 # --- the checker of create
 
 
-def check(root: Path, data: bytes, *, virtio: bool = True, wiped: str | None = None) -> list[str]:
+def check(root: Path, data: bytes, os: str = "win11", *, virtio: bool = True, wiped: str | None = None) -> list[str]:
     (root / "a.xml").write_bytes(data)
-    return warnings(captured(str(root)), "/a.xml", virtio=virtio, wiped=wiped)
+    return warnings(captured(str(root)), "/a.xml", os, virtio=virtio, wiped=wiped)
 
 
 @pytest.mark.parametrize("os", ["win10", "win11"])
 def test_the_checker_has_nothing_to_say(os: str, tmp_path: Path) -> None:
     wanted = Wanted(os, "<&>", "Pro", "en-US", "en-US", "*", None, "--><x>]]>&amp;")
-    assert check(tmp_path, answer_file(wanted)) == []
+    assert check(tmp_path, answer_file(wanted), os) == []
 
 
 def test_what_the_checker_sees(tmp_path: Path) -> None:
@@ -136,6 +137,24 @@ def test_what_the_checker_sees(tmp_path: Path) -> None:
     assert ["wipes /dev/vg/windows" in each for each in check(tmp_path, data, wiped="/dev/vg/windows")] == [True]
     empty = data.replace(b"<WillShowUI>OnError</WillShowUI>\n        </ProductKey>", b"<Key/></ProductKey>")
     assert check(tmp_path, empty) == []
+
+
+def test_answers_for_the_other_windows(tmp_path: Path) -> None:
+    eleven = answer_file(LUKE)
+    assert check(tmp_path, eleven, "win11") == [] and check(tmp_path, eleven, "linux") == []
+    drivers, edition = check(tmp_path, eleven, "win10")
+    assert "drivers for Windows 11" in drivers and "WARNING" in edition and "--os win10" in edition
+    both = eleven.replace(b"\\w11\\", b"\\w10\\").replace(b"Windows 11 Pro", b"Windows 10 Pro")
+    assert check(tmp_path, both, "win10") == []
+
+
+def test_no_line_of_the_script_ends_in_a_handle() -> None:
+    """cmd takes a digit before `>` that stands alone for a handle's number, and the line goes elsewhere."""
+    told = [each for each in texts(parsed(LUKE), ".//u:Path") if "SetupComplete.cmd" in each]
+    assert len(told) == 4 and not [each for each in told if re.search(r"(?:^|\s)\d>", each)]
+    assert [each.partition("SetupComplete.cmd echo ")[2] for each in told][1:] == [
+        "powercfg /h off", "powercfg /x standby-timeout-ac 0", "powercfg /x monitor-timeout-ac 0",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("data", [b"", b"<unattend/>", b"<!-- a -- b -->" + answer_file(LUKE), b"<a", b"\xff"])

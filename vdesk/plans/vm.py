@@ -94,10 +94,14 @@ def _answer_disc(host: Host, request: Request, spec: Spec) -> Sequence[Change]:
 def _answer_warnings(host: Host, request: Request, spec: Spec) -> list[str]:
     if request.unattended is None:
         return []
-    from vdesk.plans.vm_answer import warnings
+    from vdesk.plans import vm_answer, vm_wiping
 
+    virtio, wipes = spec.disk.bus == "scsi" and spec.os in WINDOWS, vm_answer.wipes(host, request.unattended)
+    if wipes:
+        vm_wiping.refuse(host, spec)
     wiped = spec.disk.path if spec.disk.create is None else None
-    return warnings(host, request.unattended, virtio=spec.disk.bus == "scsi" and spec.os in WINDOWS, wiped=wiped)
+    said = vm_answer.warnings(host, request.unattended, spec.os, virtio=virtio, wiped=wiped)
+    return [*said, *(vm_wiping.warnings(host, spec) if wipes else ())]
 
 
 def describe(made: Created, warnings: list[str]) -> dict[str, object]:

@@ -15,6 +15,7 @@ LIMIT = 4 << 20
 MODE = 0o600
 """It may hold a password."""
 NAMESPACE = "{urn:schemas-microsoft-com:unattend}"
+FOLDERS, TITLES = {"win10": "w10", "win11": "w11"}, {"win10": "Windows 10", "win11": "Windows 11"}
 UNATTEND = f"{NAMESPACE}unattend"
 
 
@@ -36,18 +37,29 @@ def answer_disc(host: Host, given: str, path: str) -> Change:
     return WriteDisc(path[1:], None, make_disc(data), f"make the disc {path} with the answers of {found.path}", MODE)
 
 
-def warnings(host: Host, given: str, *, virtio: bool, wiped: str | None) -> list[str]:
-    """What Setup will do with the file that a person should know before: sentences, none for a good one. `virtio`: the
-    machine's disk needs the drivers; `wiped`: a disk that was there before."""
+def _parsed(host: Host, given: str) -> tuple[str, ElementTree.Element]:
+    """The file's path and its root; WrongUsage when Setup would not take it."""
     found = media.find(host, given, "--unattended")
     data = media.text_of(found, "--unattended", LIMIT)
     _check(found.path, data)
-    root = ElementTree.fromstring(data)
+    return found.path, ElementTree.fromstring(data)
+
+
+def wipes(host: Host, given: str) -> bool:
+    """Whether Setup wipes a disk by the file without asking."""
+    return "true" in _texts(_parsed(host, given)[1], "WillWipeDisk")
+
+
+def warnings(host: Host, given: str, os: str, *, virtio: bool, wiped: str | None) -> list[str]:
+    """What Setup will do with the file that a person should know before: sentences, none for a good one. `os` is the
+    machine's, `virtio`: its disk needs the drivers; `wiped`: a disk that was there before."""
+    path, root = _parsed(host, given)
     checks = (_keys, _disks, _drivers) if virtio else (_keys, _disks)
     said = [sentence for check in checks for sentence in check(root)]
+    said += _another_windows(root, os)
     if wiped and "true" in _texts(root, "WillWipeDisk"):
         said.append(f"WARNING: Windows Setup wipes {wiped} without asking: the answer file says WillWipeDisk.")
-    return [sentence.replace("FILE", found.path) for sentence in said]
+    return [sentence.replace("FILE", path) for sentence in said]
 
 
 def _texts(root: ElementTree.Element, name: str) -> list[str]:
@@ -78,6 +90,24 @@ def _drivers(root: ElementTree.Element) -> list[str]:
             "Make one that does with: vdesk answer-file"
         ]
     return []
+
+
+def _another_windows(root: ElementTree.Element, os: str) -> list[str]:
+    """Answers that were written for the other Windows: Setup stops at the edition when the disk is wiped already."""
+    if os not in FOLDERS:
+        return []
+    other = next(name for name in FOLDERS if name != os)
+    told = " ".join((each.text or "").lower() for tag in ("Path", "CommandLine") for each in root.iter(NAMESPACE + tag))
+    said = []
+    if f"\\{FOLDERS[other]}\\" in told and f"\\{FOLDERS[os]}\\" not in told:
+        said.append(f"FILE loads the drivers for {TITLES[other]}, and the machine is for {TITLES[os]}.")
+    editions = [text for text in _texts(root, "Value") if text.startswith(TITLES[other])]
+    if editions:
+        said.append(
+            f"WARNING: FILE installs {editions[0]}, and the machine is for {TITLES[os]}: where the disc has no such"
+            f" edition Setup stops, after it wiped the disk. Make one that fits with: vdesk answer-file --os {os}"
+        )
+    return said
 
 
 def _check(path: str, data: bytes) -> None:

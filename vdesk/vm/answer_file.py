@@ -160,15 +160,16 @@ def _specialize(settings: Element, wanted: Wanted) -> None:
 
 def _script() -> Iterable[str]:
     """SetupComplete.cmd, which Windows runs as SYSTEM before the first logon: drivers and guest agent, no sleep."""
-    tools = r"%%d:\virtio-win-guest-tools.exe"
+    tools, log = r"%%d:\virtio-win-guest-tools.exe", r"C:\Windows\Temp\virtio-win-guest-tools.log"
     lines = (
-        f"for %%d in ({' '.join(LETTERS)}) do if exist {tools} {tools} /install /passive /norestart",
+        f"for %%d in ({' '.join(LETTERS)}) do if exist {tools} {tools} /install /passive /norestart /log {log}",
         "powercfg /h off",
         "powercfg /x standby-timeout-ac 0",
         "powercfg /x monitor-timeout-ac 0",
     )
     yield rf"cmd /c mkdir {SCRIPT}"
-    yield from (rf"cmd /c echo {line}>> {SCRIPT}\SetupComplete.cmd" for line in lines)
+    # The file first: `0>>` at the end of a line would say what goes there, the handle 0, and not the line.
+    yield from (rf"cmd /c >>{SCRIPT}\SetupComplete.cmd echo {line}" for line in lines)
 
 
 def _oobe(settings: Element, wanted: Wanted) -> None:
