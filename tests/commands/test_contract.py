@@ -91,6 +91,14 @@ def test_an_address_that_is_empty_names_no_libvirt(line: str, fresh: Machines) -
     assert (ran.code, ran.errors) == (2, ["usage"])
 
 
+def test_a_remedy_of_attach_is_one_of_attach(fresh: Machines) -> None:
+    """The other members of the group are given one by one, so they leave this machine before."""
+    ran = on(fresh("debian"), "attach", "test", "01:00.0", "--connect", "test:///default", "-n", "--json")
+    assert ran.errors == ["rule.group"]
+    remedy = ran.envelope["errors"][0]["remedy"]
+    assert "vdesk bind 0000:01:00.0" in remedy and "--device" not in remedy
+
+
 def test_unknown_command(fresh: Machines) -> None:
     """`command` is null before one is known."""
     assert on(fresh("debian"), "frobnicate", "--json").envelope["command"] is None

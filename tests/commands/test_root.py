@@ -59,3 +59,15 @@ def test_a_captured_machine_needs_no_root(fresh: Machines) -> None:
     with without_root():
         assert on(root, "check", "--json").code == 0
         assert on(root, "bind", "01:00.0", "--yes", "--json").code == 0
+
+
+def test_the_folder_is_taken_out_of_no_path_of_the_machines_own(fresh: Machines) -> None:
+    """A path of the machine's in which the folder's name comes again is the machine's."""
+    root = fresh("debian")
+    inside = f"srv{root}"
+    (root / inside).mkdir(parents=True)
+    (root / inside / "win10.iso").write_bytes(b"")
+    words = ("create", "hoth", "--iso", f"/{inside}/win10.iso", "--gpu", "none", "--print-xml")
+    ran = vdesk("--root", root, *words, "--json")
+    assert f'file="/{inside}/win10.iso"' in ran.envelope["data"]["xml"]
+    assert ran.envelope["data"]["xml"] == vdesk("--root", root, *words).out

@@ -108,8 +108,10 @@ def test_nobody_to_ask_is_wrong_usage(machine: Host) -> None:
 
 def test_a_no_changes_nothing(machine: Host) -> None:
     before = snapshot(machine.root)
-    report = executor.run(the_plan(), machine, Mode(ask=lambda shown: False))
-    assert report.exit_code == INTERRUPTED
+    plan = the_plan()
+    plan.data = {"driver": "as it would be"}
+    report = executor.run(plan, machine, Mode(ask=lambda shown: False))
+    assert (report.exit_code, report.data) == (INTERRUPTED, {})
     assert not difference(before, snapshot(machine.root))
 
 

@@ -71,7 +71,7 @@ def run(plan: Plan, host: Host, mode: Mode) -> Report:
         return report
     shown = Report(plan.command, findings=report.findings, changes=report.changes, notes=plan.intro + plan.final)
     if not consent(shown, host, mode):
-        report.exit_code = INTERRUPTED
+        report.exit_code, report.data = INTERRUPTED, {}  # what would be true of a machine that was changed
         report.notes.append("nothing was changed")
         return report
     journal = Journal(host)

@@ -9,6 +9,7 @@ from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Libvirt
 from vdesk.model.address import Address
+from vdesk.model.errors import Problem, Refused
 from vdesk.plans import vm_far
 from vdesk.plans.vm_devices import given
 from vdesk.plans.vm_look import find_vm
@@ -24,12 +25,22 @@ def attach(host: Host, libvirt: Libvirt, name: str, address: Address, force: tup
     if fragment_of(domain.xml, address) is not None:
         plan.notes = [f"{name} has {address} already."]
         return plan
-    found = given(host, Request(name, "", gpu="none", devices=(address,), force=force), None)
+    try:
+        found = given(host, Request(name, "", gpu="none", devices=(address,), force=force), None)
+    except Refused as error:
+        raise Refused(*(_bound_first(each, address) for each in error.problems)) from error
     element = hotplug_hostdev(address)
     ElementTree.indent(element, "  ")
     fragment = ElementTree.tostring(element, encoding="unicode")
     plan.changes, plan.intro = [AttachDevice(domain, libvirt.uri, address, fragment)], list(found.overridden)
     return plan
+
+
+def _bound_first(each: Problem, address: Address) -> Problem:
+    """The group rule where devices are given one by one: what shares the group leaves this machine before."""
+    if each.id != "rule.group":
+        return each
+    return each._replace(remedy=f"take the whole group first: vdesk bind {address}; then attach each of it")
 
 
 def detach(libvirt: Libvirt, name: str, address: Address) -> Plan:

@@ -61,7 +61,7 @@ def clean(value: Any, root: str) -> Any:
     folder = root.rstrip("/")
     if not folder:
         return value
-    place = re.compile(re.escape(folder) + r"(?:/|(?![\w.-]))")
+    place = re.compile(r"(?<![\w.-])" + re.escape(folder) + r"(?:/|(?![\w.-]))")
     return mapped(value, lambda text: place.sub("/", text) if folder in text else text)
 
 
