@@ -33,7 +33,9 @@ class Media(NamedTuple):
 
 def absolute(host: Host, given: str, option: str) -> str:
     """The absolute path on the machine that is meant; a path into a captured tree loses the tree's folder."""
-    if not given or UNUSABLE.search(given):
+    if not given:
+        raise _no_file(option, "''", "the name is empty")
+    if UNUSABLE.search(given):
         raise _no_file(option, given, "a path that libvirt can name has no control characters and is UTF-8")
     path = os.path.normpath(given if given.startswith("/") else os.path.join(os.getcwd(), given)).replace("//", "/")
     return path if host.tree.own else _inside(host.root, path)

@@ -42,7 +42,9 @@ def parse_size(text: str, option: str) -> int:
             problem(
                 "usage.size",
                 f"{option}: {text!r} is not a size",
-                "a size is a whole number and a unit: M, G, T or MiB, GiB, TiB (powers of two)",
+                "it is less than 1 MiB, or more than any machine has"
+                if match
+                else "a size is a whole number and a unit: M, G, T or MiB, GiB, TiB (powers of two)",
                 f"write for example: {option} 16GiB",
             )
         )
