@@ -39,6 +39,7 @@ def setup(host: Host, choices: Choices, mode: Mode, talk: Talk | None, judge: Ju
     if not mode.dry_run and whole.as_json() != Choices().as_json():
         kept.keep(host, whole)
     scene = Scene(host, whole, readable_entries if mode.dry_run else entries, judge, mode.dry_run, uri)
+    scene.assumes = mode.dry_run and not mode.yes
     return _Road(scene, mode, talk).go()
 
 
@@ -169,7 +170,8 @@ def _told(step: Step) -> str:
 
 
 def _by_itself(scene: Scene, step: Step) -> bool:
-    """Choose as recommended, where nobody is asked; a disc has to be named, but for a plan that is only shown."""
+    """Choose as recommended, where nobody is asked; a disc has to be named, but for a plan that is only shown;
+    that of --yes is what --yes does."""
     from vdesk.plans import setup_card, setup_media
     from vdesk.plans.setup_vm import usual_name
 
@@ -183,7 +185,7 @@ def _by_itself(scene: Scene, step: Step) -> bool:
         scene.choices.boot = False
     elif step.choose == "name":
         scene.choices.name = usual_name(scene)
-    elif step.choose == "iso" and scene.dry_run and setup_media.installers(scene.host):
+    elif step.choose == "iso" and scene.assumes and setup_media.installers(scene.host):
         scene.choices.iso = setup_media.installers(scene.host)[0]
     elif step.choose == "virtio_iso" and scene.choices.virtio_iso is None:
         scene.choices.virtio_iso = kept.WITHOUT

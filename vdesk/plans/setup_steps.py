@@ -44,8 +44,8 @@ class Step:
 
 @dataclass(eq=False, repr=False)
 class Scene:
-    """What the steps look at. `reboot` says why this boot has to end before the road goes on; empty where it need
-    not."""
+    """What the steps look at. `assumes`: a plan is shown, and a disc that is found stands for the one that a person
+    would name. `reboot` says why this boot has to end before the road goes on; empty where it need not."""
 
     host: Host
     choices: Choices
@@ -53,6 +53,7 @@ class Scene:
     judge: Callable[[Host], Sequence[Finding]]
     dry_run: bool = False
     uri: str | None = None
+    assumes: bool = False
     reboot: str = ""
     setup_of_firmware: bool = False
     notes: list[str] = field(default_factory=list)
