@@ -238,3 +238,18 @@ def test_root_is_nowhere_in_the_output(given: str, fresh: Machines, monkeypatch:
         said, meant = vdesk("--root", given, *line.split()), vdesk("--root", root.parent / "m", *line.split())
         assert said == meant
         assert str(root.parent) not in said.out + said.err
+
+
+def test_the_plan_of_setup_yes_is_what_it_does(fresh: Machines) -> None:
+    """A disc that lies there is not the one that a person means; without --yes it stands for it in a plan."""
+    root = fresh("debian")
+    disc = root / "var/lib/libvirt/images/Win10.iso"
+    disc.parent.mkdir(parents=True, exist_ok=True)
+    disc.write_bytes(b"")
+
+    def state(*words: str) -> str:
+        found = on(root, "setup", *words, "--json").envelope["data"]["steps"]
+        return next(str(each["state"]) for each in found if each["id"] == "vm")
+
+    assert state("-n") == "planned"
+    assert state("-y", "-n") == state("-y") != "planned"
