@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -18,12 +20,14 @@ from tests.kernel.hooked import (
     domain,
     drivers,
     fails,
+    hangs,
     log,
     put,
     small,
 )
 from tests.machines.parts import Tree
 from vdesk.libvirt_hook.domain import Domain, numbers
+from vdesk.libvirt_hook.memory import IN_PIECES, note_child
 from vdesk.libvirt_hook.state import State
 
 PAGES = "sys/kernel/mm/hugepages/hugepages-2048kB"
@@ -123,6 +127,67 @@ def test_a_crash_before_the_end(found: Machine) -> None:
     assert found.count() == 2048
     assert call(found, "release", domain(CARD)) == 0
     assert found.count() == 0
+
+
+def test_a_compaction_that_takes_too_long(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The start fails in time, and nothing makes the pages afterwards, when nobody remembers them."""
+    at = Machine(put(tree(total=5), memory), {"compact_memory": hangs(2.5)})
+    at.page_patience = 0.5
+    begun = time.monotonic()
+    assert call(at, "prepare", with_memory(CARD, SOUND)) == 1
+    assert time.monotonic() - begun < 2.4
+    assert f"{IN_PIECES}: 0 of 2048 pages" in capfd.readouterr().err
+    time.sleep(max(0.0, begun + 3.5 - time.monotonic()))
+    assert at.count() == 5 and drivers(at) == ["", "snd_hda_intel"] and not at.exists(STATE)
+
+
+def test_pages_that_come_slowly(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What was made until the time was over goes again."""
+
+    def slowly(at: ModelMachine, path: str, text: str) -> bool:
+        for _ in range(100):
+            (Path(at.place(PAGES)) / "nr_hugepages").write_text(f"{at.text(f'{PAGES}/nr_hugepages')}0\n")
+            time.sleep(2.0)
+        return True
+
+    at = Machine(put(tree(total=5), memory), {})
+    at.page_patience = 0.5
+    at.faults = {"nr_hugepages": lambda *given: given[2] == "2053" and slowly(*given)}
+    assert call(at, "prepare", with_memory(CARD, SOUND)) == 1
+    assert f"{IN_PIECES}: 45 of 2048 pages" in capfd.readouterr().err
+    time.sleep(2.5)
+    assert at.count() == 5 and not at.exists(STATE)
+
+
+def test_pages_of_a_child_that_could_not_be_ended(found: Machine, capfd: pytest.CaptureFixture[str]) -> None:
+    """It waits in the kernel: no new start, and what it makes later goes then, a person's own pages never."""
+    child = subprocess.Popen(["sleep", "60"])
+    state = State(found, UUID)
+    Path(found.place(STATE)).parent.mkdir(parents=True, mode=0o700)
+    state.pages = 2048
+    note_child(state, child.pid, 5 + 2048)
+    state.save()
+    for phase in ("prepare", "release"):
+        assert call(found, phase, with_memory(CARD, SOUND)) == 1
+        assert f"process {child.pid} waits in the kernel" in capfd.readouterr().err and found.exists(STATE)
+    child.kill()
+    child.wait()
+    (Path(found.place(PAGES)) / "nr_hugepages").write_text("1005\n")
+    assert call(found, "release", domain(CARD)) == 0
+    assert found.count() == 5 and not found.exists(STATE)
+    assert "let 1000 huge pages go" in log(found)
+
+
+def test_letting_go_that_takes_too_long(memory: Path) -> None:
+    """Done after all: the next end counts, and lets no page of a person's own go."""
+    at = Machine(put(tree(total=5), memory))
+    assert call(at, "prepare", with_memory(CARD)) == 0 and at.count() == 2053
+    state = State(at, UUID)
+    note_child(state, 1 << 22, 2053)
+    state.save()
+    (Path(at.place(PAGES)) / "nr_hugepages").write_text("5\n")
+    assert call(at, "release", domain(CARD)) == 0
+    assert at.count() == 5 and not at.exists(STATE)
 
 
 def test_a_kernel_without_huge_pages(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:

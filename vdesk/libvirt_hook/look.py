@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .domain import ADDRESS
-from .machine import LOOK_SECONDS, Machine, Trouble, execute, in_child, printable
+from .machine import END_SECONDS, LOOK_SECONDS, Machine, Trouble, execute, in_child, printable
 
 VFIO = "vfio-pci"
 DEVICES = "sys/bus/pci/devices"
@@ -144,7 +144,7 @@ def holders(machine: Machine, nodes: Sequence[str]) -> list[list[str]]:
         return execute(PYTHON, asked) if machine.script else json.dumps(find_holders(machine, nodes))
 
     try:
-        rows = json.loads(in_child(work, LOOK_SECONDS, "looking for open nodes", end=True))
+        rows = json.loads(in_child(work, LOOK_SECONDS, "looking for open nodes", END_SECONDS))
     except (Trouble, ValueError) as error:
         machine.say(f"who holds the devices could not be told: {error}")
         return []

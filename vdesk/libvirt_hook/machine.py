@@ -21,6 +21,7 @@ WHOLE_SECONDS = 30.0
 LOCK_SECONDS = 8.0
 LOOK_SECONDS = 6.0
 UNBIND_SECONDS = 10.0
+END_SECONDS = 0.5
 
 
 class Trouble(Exception):
@@ -28,7 +29,7 @@ class Trouble(Exception):
 
 
 class Stuck(Trouble):
-    """A child did not return in time; it stays in the kernel."""
+    """A child did not return in time; it stays in the kernel. `child` is 0 when it was ended, and is gone."""
 
     def __init__(self, child: int, what: str) -> None:
         super().__init__(what)
@@ -40,6 +41,8 @@ class Machine:
 
     patience = UNBIND_SECONDS
     """Seconds that a driver gets to let go of a function."""
+    page_patience = 45.0
+    """Seconds that the kernel gets to make huge pages: drawing together gigabytes takes it long on a busy machine."""
 
     def __init__(self, root: str = "/", script: str = "") -> None:
         self.root, self.script = os.path.realpath(root).rstrip("/"), script
@@ -126,9 +129,9 @@ def printable(text: str, length: int) -> str:
     return shown if len(shown) <= length else f"{shown[:length]}..."
 
 
-def in_child(work: Callable[[], str], seconds: float, what: str, end: bool = False) -> str:
+def in_child(work: Callable[[], str], seconds: float, what: str, end: float = 0.0) -> str:
     """What `work` returns, done in a child. Trouble with its error text; Stuck when its time is over: the child stays,
-    or is ended with `end`."""
+    or is killed and gets `end` seconds to be gone."""
     out, into = os.pipe()
     child = os.fork()
     if child == 0:
@@ -137,18 +140,41 @@ def in_child(work: Callable[[], str], seconds: float, what: str, end: bool = Fal
     handle = os.pidfd_open(child)
     try:
         said = _listen(out, handle, time.monotonic() + seconds)
+        ended = said is None and _ended(child, handle, end)
     finally:
         os.close(out)
         os.close(handle)
     if said is None:
-        if end:
-            os.kill(child, signal.SIGKILL)
-        raise Stuck(child, f"{what} did not return within {seconds:.0f} s (process {child})")
+        raise Stuck(0 if ended else child, f"{what} did not return within {seconds:.0f} s (process {child})")
     text = said.decode(errors="replace").strip()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code:
         raise Trouble(f"{what}: {printable(text, 400) or f'it ended with {code}'}")
     return text
+
+
+def _ended(child: int, handle: int, seconds: float) -> bool:
+    """Kill a child, where it gets seconds for that; whether it is gone. One that waits in the kernel does not hear."""
+    if not seconds:
+        return False
+    os.kill(child, signal.SIGKILL)
+    if not select.select([handle], [], [], seconds)[0]:
+        return False
+    os.waitpid(child, 0)
+    return True
+
+
+def named_process(pid: int) -> str:
+    """A process for the state: its pid, and when it was begun, in ticks since the boot. A pid alone may be another
+    process by now."""
+    words = Machine().text(f"proc/{pid}/stat").rpartition(")")[2].split()
+    return f"{pid} {words[19]}" if len(words) > 19 and words[0] not in "XZ" else f"{pid} "
+
+
+def still_there(named: str) -> str:
+    """The pid of a process named so, empty when it is gone."""
+    pid, _, begun = named.partition(" ")
+    return pid if begun and pid.isdecimal() and named_process(int(pid)) == named else ""
 
 
 def _listen(out: int, handle: int, deadline: float) -> bytes | None:
@@ -196,7 +222,7 @@ def program(machine: Machine, name: str) -> str:
 def run(machine: Machine, argv: Sequence[str], seconds: float) -> str:
     """The output of a program of the system; Trouble when it fails or takes too long."""
     place = machine.place(program(machine, argv[0]))
-    return in_child(lambda: execute(place, argv), seconds, " ".join(argv), end=True)
+    return in_child(lambda: execute(place, argv), seconds, " ".join(argv), END_SECONDS)
 
 
 def execute(place: str, argv: Sequence[str]) -> str:

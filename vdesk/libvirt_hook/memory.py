@@ -3,17 +3,22 @@ memory from the desktop all day (Documentation/admin-guide/mm/hugetlbpage.rst)."
 
 from __future__ import annotations
 
+import time
+
 from .domain import Domain
-from .machine import Machine, Stuck, Trouble, in_child
+from .machine import Machine, Stuck, Trouble, in_child, named_process, still_there
 from .state import State
 
 PAGES = "sys/kernel/mm/hugepages"
 MEMINFO = "proc/meminfo"
 TRIES = 3
-MAKE_SECONDS, FREE_SECONDS = 45.0, 15.0
-"""Beside the time of the other changes: drawing together gigabytes takes the kernel seconds, more on a busy machine."""
+FREE_SECONDS = 15.0
+GONE_SECONDS = 5.0
+"""For a child to be gone that was killed: making pages stops at a signal (mm/hugetlb.c), drawing memory together may
+end first."""
 IN_PIECES = "the memory is in too many pieces for huge pages"
 """vdesk start knows it by these words, and starts the machine without."""
+STILL = "the huge pages of the last start are still being made or let go"
 
 
 def _number(machine: Machine, path: str) -> int:
@@ -38,37 +43,63 @@ def plan_pages(machine: Machine, state: State, domain: Domain) -> None:
     folder, size = _page(machine)
     if not folder:
         raise Trouble("the machine asks for huge pages, and this kernel has none. Take --hugepages out of it")
+    pid = _left_behind(machine, state, folder)
+    if pid:
+        raise Trouble(f"{STILL}: process {pid} waits in the kernel. Start the machine again when it is gone")
     spare = _number(machine, f"{folder}/free_hugepages") - _number(machine, f"{folder}/resv_hugepages")
     state.new_pages = max(0, -(-domain.memory // (size << 10)) - max(0, spare))
     state.pages += state.new_pages
 
 
+def _left_behind(machine: Machine, state: State, folder: str) -> str:
+    """The pid of a child of an earlier call that is still at the pages; what one has done that is gone is counted."""
+    pid = still_there(state.pages_by)
+    if state.pages_by and not pid:
+        there = _number(machine, f"{folder}/nr_hugepages") - state.pages_below
+        state.pages, state.pages_by = min(state.pages, max(0, there)), ""
+    return pid
+
+
 def make_pages(machine: Machine, state: State) -> None:
-    """Make them, from memory that is drawn together first; Trouble when the kernel cannot."""
+    """Make them, from memory that is drawn together first; Trouble when the kernel cannot, or not in time."""
     if not state.new_pages:
         return
     folder, size = _page(machine)
     before = _number(machine, f"{folder}/nr_hugepages")
 
+    deadline = time.monotonic() + machine.page_patience
+
     def work() -> str:
         for path, text in (("proc/sys/vm/drop_caches", "1"), ("proc/sys/vm/compact_memory", "1")):
             machine.write(path, text)
         for _ in range(TRIES):
+            if time.monotonic() >= deadline:
+                break
             machine.write(f"{folder}/nr_hugepages", str(before + state.new_pages))
             if _number(machine, f"{folder}/nr_hugepages") >= before + state.new_pages:
                 break
         return ""
 
-    with machine.more_time():
-        in_child(work, MAKE_SECONDS, "making huge pages")
+    try:
+        with machine.more_time():
+            in_child(work, machine.page_patience, "making huge pages", GONE_SECONDS)
+    except Stuck as stuck:
+        if stuck.child:
+            note_child(state, stuck.child, before + state.new_pages)
+            raise Trouble(f"{IN_PIECES}: {stuck}") from None
     wanted, made = state.new_pages, max(0, _number(machine, f"{folder}/nr_hugepages") - before)
     if made < wanted:
         state.pages -= wanted - made
         raise Trouble(
-            f"{IN_PIECES}: {made} of {wanted} pages of {size >> 10} MiB "
-            "could be made. Close programs, or restart this machine; vdesk start runs the machine without them"
+            f"{IN_PIECES}: {made} of {wanted} pages of {size >> 10} MiB could be made in the time there is. "
+            "Close programs, or restart this machine; vdesk start runs the machine without them"
         )
     machine.say(f"made {made} huge pages of {size >> 10} MiB")
+
+
+def note_child(state: State, child: int, most: int) -> None:
+    """Remember a child that may still change the number of pages, which is `most` with all that are the domain's."""
+    state.pages_by, state.pages_below = named_process(child), max(0, most - state.pages)
 
 
 def free_pages(machine: Machine, state: State) -> list[str]:
@@ -76,16 +107,22 @@ def free_pages(machine: Machine, state: State) -> list[str]:
     if not state.pages:
         return []
     folder, _ = _page(machine)
+    pid = _left_behind(machine, state, folder)
+    if pid:
+        return [f"{STILL}: process {pid} waits in the kernel; they go at the end of the machine's next run"]
+    if not state.pages:
+        return []
+    there = _number(machine, f"{folder}/nr_hugepages")
 
     def work() -> str:
-        left = max(0, _number(machine, f"{folder}/nr_hugepages") - state.pages)
-        machine.write(f"{folder}/nr_hugepages", str(left))
+        machine.write(f"{folder}/nr_hugepages", str(max(0, there - state.pages)))
         return ""
 
     try:
         with machine.more_time():
-            in_child(work, FREE_SECONDS, "letting huge pages go")
+            in_child(work, FREE_SECONDS, "letting huge pages go", GONE_SECONDS)
     except Stuck as stuck:
+        note_child(state, stuck.child, there)
         return [str(stuck)]
     except Trouble as error:
         return [f"the huge pages are still there: {error}"]

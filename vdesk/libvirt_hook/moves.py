@@ -7,7 +7,7 @@ import time
 
 from .identity import bound_at_boot
 from .look import DEVICES, DISPLAY, VFIO, Fact, holders, named_holders
-from .machine import PREPARE_SECONDS, WHOLE_SECONDS, Machine, Stuck, Trouble, in_child
+from .machine import PREPARE_SECONDS, WHOLE_SECONDS, Machine, Stuck, Trouble, in_child, named_process, still_there
 from .state import State
 
 PROBE = "sys/bus/pci/drivers_probe"
@@ -82,7 +82,7 @@ def take(machine: Machine, state: State, fact: Fact) -> None:
     try:
         late = _take_in_time(machine, fact, seconds) == LATE
     except Stuck as stuck:
-        state.functions[address]["waits"] = f"{stuck.child} {_begun(str(stuck.child))}"
+        state.functions[address]["waits"] = named_process(stuck.child)
         state.save()
         who = named_holders(holders(machine, fact["nodes"].split())) or "which program holds it was not found"
         raise Trouble(
@@ -101,16 +101,9 @@ def take(machine: Machine, state: State, fact: Fact) -> None:
         machine.say(f"{address}: {was or 'no driver'} -> {VFIO}")
 
 
-def _begun(pid: str) -> str:
-    """When a child was started, in ticks since the boot: a pid alone may be another process by now."""
-    words = Machine().text(f"proc/{pid}/stat").rpartition(")")[2].split()
-    return words[19] if len(words) > 19 and words[0] not in "XZ" else ""
-
-
 def waiting(fact: Fact) -> str:
     """The pid of the child that still waits in the kernel for the function, empty when none does."""
-    pid, _, begun = fact.get("waits", "").partition(" ")
-    return pid if begun and pid.isdecimal() and _begun(pid) == begun else ""
+    return still_there(fact.get("waits", ""))
 
 
 def give(machine: Machine, fact: Fact, unloaded: bool) -> str:

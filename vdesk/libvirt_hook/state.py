@@ -34,6 +34,10 @@ class State:
         self.consoles: list[str] = []
         self.framebuffers: list[str] = []
         self.pages = self.new_pages = 0
+        self.pages_by = ""
+        """A child that could not be ended while it made pages or let them go."""
+        self.pages_below = 0
+        """How many pages there were without those of the domain when it was left behind."""
         self.desktop = False
         self.pins: list[int] = []
         self.slices: dict[str, str] = {}
@@ -61,7 +65,8 @@ class State:
         self.consoles = [str(name) for name in found.get("consoles", ()) if CONSOLE.fullmatch(str(name))]
         self.framebuffers = [str(each) for each in found.get("framebuffers", ()) if FRAMEBUFFER.fullmatch(str(each))]
         self.desktop = found.get("desktop") is True
-        self.pages = min(max(0, int(found.get("pages", 0))), 1 << 24)
+        self.pages, self.pages_below = _pages(found.get("pages", 0)), _pages(found.get("pages_below", 0))
+        self.pages_by = str(found.get("pages_by", ""))[:64]
         self.pins = numbers(" ".join(str(each) for each in found.get("pins", ())))
         slices = found.get("slices", {})
         self.slices = {each: " ".join(map(str, numbers(str(slices[each])))) for each in SLICES if each in slices}
@@ -76,6 +81,7 @@ class State:
             return
         kept: dict[str, object] = {"functions": self.functions, "modules": self.modules, "services": self.services}
         kept |= {"consoles": self.consoles, "framebuffers": self.framebuffers}
+        kept |= {"pages_by": self.pages_by, "pages_below": self.pages_below} if self.pages_by else {}
         kept |= {"pages": self.pages, "pins": self.pins, "slices": self.slices, "desktop": self.desktop}
         handle = os.open(f"{place}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(handle, "wb") as file:
@@ -83,6 +89,10 @@ class State:
             file.flush()
             os.fsync(handle)
         os.replace(f"{place}.new", place)
+
+
+def _pages(found: object) -> int:
+    return min(max(0, int(str(found))), 1 << 24)
 
 
 def _checked(address: str, fact: Fact) -> Fact:
