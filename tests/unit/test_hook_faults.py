@@ -161,6 +161,21 @@ def test_what_cannot_go_back_is_told_and_kept(memory: Path, capfd: pytest.Captur
     assert drivers(found) == ["", "snd_hda_intel"]
 
 
+def test_started_again_before_all_is_back(memory: Path) -> None:
+    """The probe of the release bound nothing: a later start and end bring the driver, the override and D3cold back."""
+    override = f"sys/bus/pci/devices/{SOUND}/driver_override"
+    found = machine(memory)
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    found.faults = {"drivers_probe": nothing}
+    assert call(found, "release", domain(CARD, SOUND)) == 1 and found.driver(SOUND) == ""
+    found.faults = {}
+    found.real_write(override, "none\n")
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0 and drivers(found) == ["vfio-pci", "vfio-pci"]
+    assert call(found, "release", domain(CARD, SOUND)) == 0
+    assert drivers(found) == ["", "snd_hda_intel"] and found.text(override) in ("(null)", "")
+    assert not found.exists(STATE)
+
+
 def test_vfio_pci_is_loaded_first(memory: Path) -> None:
     tree = small() | {"usr/sbin/modprobe": '#!/bin/sh\nd=${0%/usr/sbin/modprobe}\necho "$@" >>"$d/ran"\n'
                       'mkdir "$d/sys/bus/pci/drivers/$1"\n'}  # fmt: skip

@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.hooked import BUS, CARD, SOUND, STATE, ModelMachine, call, domain, drivers, process, put, small
+from tests.kernel.hooked import (
+    BUS,
+    CARD,
+    SOUND,
+    STATE,
+    ModelMachine,
+    call,
+    domain,
+    drivers,
+    nothing,
+    process,
+    put,
+    small,
+)
 from tests.machines.parts import Tree
 
 OTHER = "0000:04:00.0"
@@ -108,6 +121,18 @@ def test_a_driver_that_has_to_be_asked(memory: Path) -> None:
     assert call(found, "release", domain(CARD, SOUND)) == 0
     assert drivers(found) == ["nvidia", "snd_hda_intel"] and not found.exists(STATE)
     assert found.text(f"sys/bus/pci/devices/{CARD}/driver_override") in ("(null)", "")
+
+
+def test_started_again_before_the_driver_is_back(memory: Path) -> None:
+    """The driver did not take the card again, which has none now: its own is remembered all the same."""
+    found = nvidia(memory, {"lazy": ""})
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    found.faults = {"drivers_probe": nothing}
+    assert call(found, "release", domain(CARD, SOUND)) == 1 and drivers(found)[0] == ""
+    found.faults = {}
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0 and drivers(found) == ["vfio-pci", "vfio-pci"]
+    assert call(found, "release", domain(CARD, SOUND)) == 0
+    assert drivers(found) == ["nvidia", "snd_hda_intel"] and not found.exists(STATE)
 
 
 def test_modules_that_do_not_come_back(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:

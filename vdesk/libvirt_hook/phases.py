@@ -141,12 +141,15 @@ def _refuse_another(machine: Machine, address: str, wanted: str) -> None:
 
 def _note(machine: Machine, state: State, facts: Sequence[Fact]) -> list[Fact]:
     """Put into the state how the functions are now, and return those with something to do, in their order: sound and
-    USB before their graphics card. What an earlier prepare took and nobody gave back is remembered as it was then."""
+    USB before their graphics card. What an earlier prepare took and nobody gave back is remembered as it was then, also
+    where a release got as far as taking it from vfio-pci."""
     moving = []
     for fact in facts:
         before = state.functions.get(fact["address"])
-        if fact["driver"] == VFIO and before and before["driver"] != VFIO:
-            continue
+        if fact["driver"] in (VFIO, "") and before and before["driver"] != VFIO:
+            if fact["driver"] == VFIO:
+                continue
+            fact |= {name: before[name] for name in ("driver", "override", "d3cold")}
         if fact["driver"] != VFIO or fact["d3cold"] not in ("", "0"):
             state.functions[fact["address"]] = fact
             moving.append(fact)
