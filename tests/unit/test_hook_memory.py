@@ -224,6 +224,20 @@ def test_two_machines(found: Machine) -> None:
     assert found.allowed() == ["", "", ""]
 
 
+def test_cpus_of_a_start_that_was_never_given_back(memory: Path) -> None:
+    """Nobody called release, or it could not be done: the next end gives back what was before the first start."""
+    at = Machine(put(tree() | {"allowed/user.slice": "0-3\n"}, memory))
+    xml = domain().replace(b"<devices>", f"{PINS}<devices>".encode())
+    other = domain().replace(b"<devices>", b"<cputune><vcpupin vcpu='0' cpuset='4-5'/></cputune><devices>")
+    assert call(at, "prepare", xml) == 0 and call(at, "prepare", other) == 0
+    assert at.allowed() == ["0 1 2 3 6 7"] * 3
+    Path(at.place("refuse")).touch()
+    assert call(at, "release", xml) == 1
+    Path(at.place("refuse")).unlink()
+    assert call(at, "prepare", xml) == 0 and call(at, "release", xml) == 0
+    assert at.allowed() == ["", "0 1 2 3", ""] and not at.exists(STATE)
+
+
 def test_a_systemd_that_refuses_stops_no_start(found: Machine) -> None:
     Path(found.place("refuse")).touch()
     xml = with_memory(CARD, SOUND, pins=PINS)

@@ -13,15 +13,18 @@ ONLINE = "sys/devices/system/cpu/online"
 
 
 def plan_cpus(machine: Machine, state: State, domain: Domain) -> None:
-    """Note the domain's CPUs, and what the slices may use now; as another domain has noted it, where one runs."""
+    """Note the domain's CPUs, and what the slices may use now; as another domain has noted it, where one runs, or an
+    earlier start of this one that nobody has given back."""
     online = numbers(machine.text(ONLINE))
     pins = [cpu for cpu in domain.pins if cpu in online]
     if not pins or set(pins) >= set(online):
         return
+    state.slices = state.slices if state.pins else {}
     state.pins = pins
-    for other in _others(machine, state):
-        state.slices = dict(other.slices)
-        return
+    for other in [state, *_others(machine, state)]:
+        if other.slices:
+            state.slices = dict(other.slices)
+            return
     try:
         state.slices = {each: _allowed(machine, each) for each in SLICES}
     except Trouble as error:
