@@ -108,9 +108,9 @@ class ModelMachine(Machine):
         except HostError as error:
             raise OSError(errno.ENODEV, error.cause) from error
 
-    def disk_in_use(self, node: str) -> bool:
+    def disk_in_use(self, node: str) -> str:
         """Disks said to be."""
-        return node in self.busy_disks
+        return "is in use by this machine" if node in self.busy_disks else ""
 
     def driver(self, address: str) -> str:
         """The function's driver."""

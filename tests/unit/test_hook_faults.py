@@ -29,10 +29,13 @@ from tests.kernel.hooked import (
     named,
     nothing,
     process,
+    put,
     small,
     written,
 )
+from tests.machines.parts import Link
 from tests.trees import difference, snapshot
+from vdesk.libvirt_hook.machine import Machine
 
 # --- refused before anything is changed -------------------------------------------------------------------------------
 
@@ -66,6 +69,32 @@ def test_a_disk_in_use(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for node in ("dev/sda", "dev/nvme0n1"):
         found.busy_disks = {node}
         assert f"the disk /{node} on it is in use" in refused(found, domain(CARD, SOUND, DISK), capfd)
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ("dev/sda", ""),  # it opens
+        ("dev/gone", ""),
+        ("dev/zero/x", "may be in use by this machine: it could not be looked at (Not a directory)"),
+        ("dev/loop", "may be in use by this machine: it could not be looked at (Too many levels of symbolic links)"),
+    ],
+)
+def test_only_what_the_kernel_calls_free_is(node: str, said: str, memory: Path) -> None:
+    """A look that was refused, as SELinux or AppArmor do, is no answer."""
+    found = machine(memory, small(**{"dev/sda": "", "dev/zero": "", "dev/loop": Link("loop")}))
+    assert Machine.disk_in_use(found, node) == said
+
+
+class Looking(ModelMachine):
+    """A machine that opens its disks."""
+
+    disk_in_use = Machine.disk_in_use
+
+
+def test_a_disk_that_could_not_be_looked_at(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = Looking(put(small(**{"dev/sda": Link("sda")}), memory))
+    assert "the disk /dev/sda on it may be in use by this machine" in refused(found, domain(CARD, SOUND, DISK), capfd)
 
 
 def test_the_default_route(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:

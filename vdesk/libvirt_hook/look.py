@@ -111,8 +111,9 @@ def _nvidia_nodes(machine: Machine, address: str) -> list[str]:
 def _kept(machine: Machine, disks: Iterable[str], nets: Iterable[str]) -> str:
     """Why the host cannot do without a function, empty when it can."""
     for node in disks:
-        if machine.disk_in_use(node):
-            return f"the disk /{node} on it is in use by this machine"
+        why = machine.disk_in_use(node)
+        if why:
+            return f"the disk /{node} on it {why}"
     used = _default_route(machine)
     return next((f"the default route goes through its interface {name}" for name in nets if name in used), "")
 

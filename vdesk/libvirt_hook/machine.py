@@ -87,13 +87,17 @@ class Machine:
         finally:
             os.close(handle)
 
-    def disk_in_use(self, node: str) -> bool:
-        """Whether the kernel has claimed a disk: file systems, swap, LVM, RAID and encryption open it exclusively."""
+    def disk_in_use(self, node: str) -> str:
+        """Why a disk cannot be given away, empty when it can: the kernel has claimed it (file systems, swap, LVM, RAID
+        and encryption open it exclusively), or it could not be looked at."""
         try:
             os.close(os.open(self.place(node), os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK | os.O_CLOEXEC))
         except OSError as error:
-            return error.errno == errno.EBUSY
-        return False
+            if error.errno == errno.EBUSY:
+                return "is in use by this machine"
+            if error.errno not in (errno.ENOENT, errno.ENXIO, errno.ENOMEDIUM):
+                return f"may be in use by this machine: it could not be looked at ({error.strerror})"
+        return ""
 
     def left(self, until: float) -> float:
         """Seconds left until `until` seconds after the start, at least a moment."""
