@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import errno
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.kernel.hooked import CARD, SOUND, STATE, ModelMachine, call, domain, drivers, fails, log, process, put, small
+from tests.kernel.hooked import (
+    CARD,
+    SOUND,
+    STATE,
+    UUID,
+    ModelMachine,
+    call,
+    domain,
+    drivers,
+    fails,
+    log,
+    process,
+    put,
+    small,
+)
 from tests.machines.parts import Tree
+from vdesk.libvirt_hook.phases import release
 
 MARK = '<vdesk:domain xmlns:vdesk="urn:vdesk:domain:1" os="win10"><vdesk:desktop stop="yes"/></vdesk:domain>'
 # Stopping the display manager ends the session's programs, unless one stays.
@@ -88,6 +104,16 @@ def test_a_crash_before_the_end(found: ModelMachine) -> None:
     assert call(found, "prepare", xml()) == 0
     assert call(found, "prepare", xml()) == 0
     assert call(found, "release", xml()) == 0
+    assert found.text("manager") == "active" and not found.exists(STATE)
+
+
+def test_a_card_that_takes_all_the_time_there_is(found: ModelMachine, capfd: pytest.CaptureFixture[str]) -> None:
+    """The desktop has time of its own to begin, also where systemd does not answer at once."""
+    assert call(found, "prepare", xml()) == 0
+    script = Path(found.place("usr/sbin/systemctl"))
+    script.write_text(SYSTEMCTL.replace("\ncase", "\nsleep 1\ncase"))
+    found.started = time.monotonic() - 60
+    release(found, UUID)
     assert found.text("manager") == "active" and not found.exists(STATE)
 
 

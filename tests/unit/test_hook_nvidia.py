@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.kernel.hooked import (
     CARD,
     SOUND,
     STATE,
+    UUID,
     ModelMachine,
     call,
     domain,
@@ -22,6 +24,8 @@ from tests.kernel.hooked import (
     small,
 )
 from tests.machines.parts import Tree
+from vdesk.libvirt_hook.machine import WHOLE_SECONDS
+from vdesk.libvirt_hook.phases import release
 
 OTHER = "0000:04:00.0"
 # Programs that keep what they were told and, as the kernel would, let the driver come and go with its modules.
@@ -133,6 +137,19 @@ def test_started_again_before_the_driver_is_back(memory: Path) -> None:
     assert call(found, "prepare", domain(CARD, SOUND)) == 0 and drivers(found) == ["vfio-pci", "vfio-pci"]
     assert call(found, "release", domain(CARD, SOUND)) == 0
     assert drivers(found) == ["nvidia", "snd_hda_intel"] and not found.exists(STATE)
+
+
+def test_a_card_that_takes_all_the_time_there_is(memory: Path) -> None:
+    """The modules have time of their own to be loaded, and the services to begin."""
+    found = nvidia(memory, {"lazy": ""})
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    for name, text in (("modprobe", MODPROBE), ("systemctl", SYSTEMCTL)):
+        Path(found.place(f"usr/sbin/{name}")).write_text(text.replace("\ncase", "\nsleep 1\ncase"))
+    found.started = time.monotonic() - 60
+    begun = found.started
+    release(found, UUID)
+    assert drivers(found)[0] == "nvidia" and said(found)[2:] == [LOAD, "start nvidia-persistenced.service"]
+    assert found.left(WHOLE_SECONDS) == 0.2 and found.started > begun  # and it is no time for anything else
 
 
 def test_modules_that_do_not_come_back(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -112,6 +112,17 @@ class Machine:
         finally:
             self.started += time.monotonic() - begin
 
+    @contextlib.contextmanager
+    def own_time(self, seconds: float) -> Iterator[None]:
+        """What is done inside has `seconds` together until WHOLE_SECONDS are over, however much of them was used up
+        before; it takes none from the rest."""
+        begin, kept = time.monotonic(), self.started
+        self.started = begin + seconds - WHOLE_SECONDS
+        try:
+            yield
+        finally:
+            self.started = kept + time.monotonic() - begin
+
     def say(self, text: str) -> None:
         """One line to the log; a log that cannot be written keeps no machine from starting."""
         line = f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {self.guest} {self.phase}: {printable(text, 2000)}\n"

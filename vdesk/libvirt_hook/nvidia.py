@@ -10,6 +10,8 @@ from .machine import LOOK_SECONDS, PREPARE_SECONDS, WHOLE_SECONDS, Machine, Trou
 from .moves import probe
 from .state import NVIDIA_MODULES, NVIDIA_SERVICES, State
 
+LOAD_SECONDS, SERVICE_SECONDS = 15.0, 5.0
+"""Beside the time of the other changes: a card that comes back slowly takes nothing from what comes after it."""
 
 def plan_nvidia(machine: Machine, state: State, moving: Sequence[Fact]) -> None:
     """Note in the state which services to stop, and which modules to unload: all, when the driver has no other card."""
@@ -43,6 +45,13 @@ def unload_nvidia(machine: Machine, state: State) -> None:
 
 def load_nvidia(machine: Machine, state: State) -> list[str]:
     """Load what was unloaded, and let the driver have its cards; what did not work, in sentences."""
+    if not state.modules:
+        return []
+    with machine.own_time(LOAD_SECONDS):
+        return _load(machine, state)
+
+
+def _load(machine: Machine, state: State) -> list[str]:
     wrong: list[str] = []
     missing = [name for name in reversed(state.modules) if not machine.exists(f"sys/module/{name}")]
     try:
@@ -52,7 +61,7 @@ def load_nvidia(machine: Machine, state: State) -> list[str]:
     except Trouble as error:
         return [str(error)]
     for address, fact in list(state.functions.items()):
-        if fact["driver"] == "nvidia" and state.modules:
+        if fact["driver"] == "nvidia":
             problem = probe(machine, fact)
             wrong += [problem] if problem else []
             if not problem:
@@ -66,7 +75,8 @@ def start_services(machine: Machine, state: State) -> list[str]:
     wrong = []
     for service in list(state.services):
         try:
-            run(machine, ["systemctl", "start", service], machine.left(WHOLE_SECONDS))
+            with machine.own_time(SERVICE_SECONDS):
+                run(machine, ["systemctl", "start", service], machine.left(WHOLE_SECONDS))
             machine.say(f"started {service}")
             state.services.remove(service)
         except Trouble as error:
