@@ -70,7 +70,7 @@ def test_held(shell: list[str], memory: pathlib.Path, sourced: bool) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["vdesk.off", "ro vdesk.off quiet", "single", "s", "S", "1", "recovery nomodeset", "rescue", "emergency",
+    ["vdesk.off", "ro vdesk.off quiet", "single", "s", "S", "1", "recovery nomodeset", "rescue", "emergency", "-b",
      "systemd.unit=rescue.target", "ro systemd.unit=emergency.target"],
 )  # fmt: skip
 def test_left_out_once(shell: list[str], memory: pathlib.Path, words: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.kernel.booted import LIST, OURS, PORT, before_boot, next_boot, state
+from tests.kernel.booted import LIST, OURS, PORT, before_boot, confirm, next_boot, state
 from tests.kernel.hooked import CARD, DISK, SOUND, ModelMachine, machine, put, small
 from tests.kernel.pieces import place
 from tests.machines.parts import Link, Tree
 from vdesk.at_boot import deciding, proving
 from vdesk.at_boot.listed import Listed, written
-from vdesk.at_boot.proving import desktop, picture
+from vdesk.at_boot.proving import desktop, goal_of, picture
 
 STATE = "var/lib/vdesk/boot/state"
 CONNECTOR = f"{place(DISK)}/drm/card0/card0-HDMI-A-1/status"
@@ -101,6 +101,59 @@ def test_a_machine_that_never_had_a_picture(memory: Path) -> None:
     deciding.decide(at)
     prove(at, longest=20.0)
     assert state(at)["phase"] == "confirmed"
+
+
+DESKTOP: Tree = {"etc/systemd/system/display-manager.service": Link("/usr/lib/systemd/system/gdm3.service")}
+
+
+def test_the_words_of_a_boot(memory: Path) -> None:
+    """The last one counts, and the kernel's other words are none."""
+    words = {
+        "ro quiet": ("display-manager.service", True),
+        "ro 3": ("multi-user.target", False),
+        "2 quiet": ("multi-user.target", False),
+        "ro systemd.unit=multi-user.target": ("multi-user.target", False),
+        "ro systemd.unit=other.target": ("multi-user.target", False),
+        "3 systemd.unit=graphical.target": ("display-manager.service", True),
+        "systemd.unit=multi-user.target 5": ("display-manager.service", True),
+        "3= loglevel=3 rd.systemd.unit=x.target systemd.unit=": ("display-manager.service", True),
+    }
+    for number, (line, goal) in enumerate(words.items()):
+        more: Tree = {**DESKTOP, "proc/cmdline": f"{line}\n"}
+        at = ModelMachine(put(tree_with("graphical.target", "x", "active", more), memory / str(number)))
+        assert goal_of(at) == goal, line
+    more = {**DESKTOP, "proc/cmdline": "5\n"}
+    at = ModelMachine(put(tree_with("multi-user.target", "x", "active", more), memory / "five"))
+    assert goal_of(at) == ("display-manager.service", True)
+    at = ModelMachine(put(tree_with("graphical.target", "x", "active", {"proc/cmdline": "3\n"}), memory / "none"))
+    assert goal_of(at) == ("multi-user.target", True), "there is no desktop that it could have reached"
+
+
+def test_a_boot_to_text_is_no_failed_trial(memory: Path) -> None:
+    """And no confirmed one: the desktop is still to be seen. A list that is proven stays so."""
+    tree = tree_with("graphical.target", "multi-user.target", "active", DESKTOP | connector("connected"))
+    at = machine(memory, tree)
+    assert next_boot(at, 2, "ro 3") == "trying"
+    prove(at, longest=20.0)
+    assert state(at)["phase"] == "armed" and "proven" not in state(at) and "reason" not in state(at)
+    assert next_boot(at, 3, "ro 3") == "trying"
+    confirm(at)
+    assert next_boot(at, 4, "systemd.unit=multi-user.target") == "trying"
+    prove(at, longest=20.0)
+    assert state(at)["phase"] == "confirmed"
+    assert next_boot(at, 5) == "trying" and next_boot(at, 6) == "skipped"
+    assert next_boot(at, 7, "3") == "trying"
+    prove(at, longest=20.0)
+    assert state(at)["phase"] == "armed", "the failure before is not forgiven"
+    assert next_boot(at, 8) == "trying" and next_boot(at, 9) == "failed"
+
+
+def test_a_boot_to_text_without_a_picture(memory: Path) -> None:
+    """Nobody could read it: that is a failed trial all the same."""
+    at = machine(memory, tree_with("graphical.target", "multi-user.target", "active", DESKTOP))
+    assert next_boot(at, 2, "ro 3") == "trying"
+    prove(at)
+    assert next_boot(at, 3) == "failed"
 
 
 def test_nothing_to_prove(memory: Path) -> None:

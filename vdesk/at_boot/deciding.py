@@ -11,7 +11,7 @@ from .trial import TRYING, Trial, after, load, save
 
 WITHOUT = (
     "vdesk.off",
-    *("single", "s", "S", "1", "rescue", "emergency", "recovery"),
+    *("single", "s", "S", "1", "rescue", "emergency", "-b", "recovery"),
     *("systemd.unit=rescue.target", "systemd.unit=emergency.target"),
 )
 """Words of the kernel command line with which nothing is held or bound, for that boot."""

@@ -7,7 +7,7 @@ import time
 from ..libvirt_hook.machine import Machine, Trouble, run
 from .deciding import boot_of, say
 from .listed import DEVICES, LIST, digest, needs_display
-from .trial import TRYING, confirmed, load, save
+from .trial import TRYING, confirmed, load, save, uncounted
 
 DRM = "sys/class/drm"
 EVERY_SECONDS = 1.0
@@ -15,6 +15,10 @@ STEADY_LOOKS = 10  # in a row: a display manager that dies and is started again 
 TOLD_SECONDS = 60.0
 LONGEST_SECONDS = 3600.0  # a person may turn the monitor on late
 ASK_SECONDS = 15.0
+MANAGER, GRAPHICAL, TEXT = "display-manager.service", "graphical.target", "multi-user.target"
+LEVELS = {"2": TEXT, "3": TEXT, "4": TEXT, "5": GRAPHICAL}
+UNIT = "systemd.unit"
+NAMES = (*LEVELS, UNIT)
 
 
 def prove(
@@ -42,22 +46,38 @@ def _on_trial(machine: Machine, text: str) -> bool:
 
 def _write(machine: Machine, text: str, why: str) -> None:
     now = load(machine, digest(text))
-    say(f"not confirmed yet: {why}" if why else "this boot is good: what it has bound is bound at the next one too")
+    if why:
+        said, then = f"not confirmed yet: {why}", {**now, "reason": why}
+    elif goal_of(machine)[1]:
+        said, then = "this boot is good: what it has bound is bound at the next one too", confirmed(now)
+    else:
+        said, then = "this boot is good, but has no desktop: it counts for nothing", uncounted(now)
+    say(said)
     try:
-        save(machine, {**now, "reason": why} if why else confirmed(now))
+        save(machine, then)
     except OSError as error:
         say(f"it could not be written down: {error}")
 
 
+def asked_for(machine: Machine) -> str:
+    """The target that the kernel command line asks for, empty when for none; the last word counts (systemd(1))."""
+    words = machine.text("proc/cmdline").split()
+    found = [LEVELS.get(word) or word.partition(f"{UNIT}=")[2] for word in words if word.partition("=")[0] in NAMES]
+    return next((each for each in reversed(found) if each), "")
+
+
+def goal_of(machine: Machine) -> tuple[str, bool]:
+    """What the boot has to reach: the display manager, or multi-user.target. And whether that proves the list: a boot
+    to text, on a machine that boots to a desktop, has not shown that there is one."""
+    manager, default = machine.link(f"etc/systemd/system/{MANAGER}"), _asked(machine, "get-default")
+    if manager and (asked_for(machine) or default) == GRAPHICAL:
+        return MANAGER, True
+    return TEXT, not (manager and default == GRAPHICAL)
+
+
 def desktop(machine: Machine) -> str:
-    """What of the boot's goal is missing, empty when it is reached: the display manager, or multi-user.target."""
-    if (
-        machine.link("etc/systemd/system/display-manager.service")
-        and _asked(machine, "get-default") == "graphical.target"
-    ):
-        goal = "display-manager.service"
-    else:
-        goal = "multi-user.target"
+    """What of the boot's goal is missing, empty when it is reached."""
+    goal, _ = goal_of(machine)
     state = _asked(machine, "is-active", goal)
     return "" if state == "active" else f"{goal} is {state or 'not active'}"
 

@@ -52,6 +52,12 @@ def confirmed(trial: Trial) -> Trial:
     return {**kept, "phase": CONFIRMED, "proven": "yes"}
 
 
+def uncounted(trial: Trial) -> Trial:
+    """The state after a boot that shows nothing, neither good nor bad: what it was before, an earlier failure too."""
+    kept = {name: value for name, value in trial.items() if name != "reason"}
+    return {**kept, "phase": CONFIRMED if trial.get("proven") == "yes" and "once" not in trial else ARMED}
+
+
 def load(machine: Machine, digest: str) -> Trial:
     """The state on the disk."""
     return read(machine.text(STATE), digest)

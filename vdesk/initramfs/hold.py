@@ -17,8 +17,8 @@ vdesk_off() {
     vdesk_line=
     read -r vdesk_line < /proc/cmdline || :
     case " $vdesk_line " in
-    *" vdesk.off "* | *" single "* | *" s "* | *" S "* | *" 1 "* | *" rescue "* | *" emergency "* | *" recovery "* | \\
-        *" systemd.unit=rescue.target "* | *" systemd.unit=emergency.target "*) return 0 ;;
+    *" vdesk.off "* | *" single "* | *" s "* | *" S "* | *" 1 "* | *" rescue "* | *" emergency "* | *" -b "* | \\
+        *" recovery "* | *" systemd.unit=rescue.target "* | *" systemd.unit=emergency.target "*) return 0 ;;
     esac
     return 1
 }
