@@ -42,14 +42,14 @@ def machine(folder: pathlib.Path, cmdline: str = "ro quiet", devices: str = LIST
     return lay_out(tree, folder)
 
 
-def ran(shell: list[str], root: pathlib.Path, text: str, *words: str, sourced: bool = False) -> str:
+def ran(shell: list[str], root: pathlib.Path, text: str, *words: str, sourced: bool = False, path: str = "") -> str:
     """What a script says on the machine below `root`; it must not end the shell that sources it."""
     for folder in ("/sys/", "/proc/", "/etc/vdesk", "/dev/kmsg"):
         text = text.replace(f" {folder}", f" {root}{folder}").replace(f'"{folder}', f'"{root}{folder}')
     script = root / "script"
     script.write_text(text)
     asked = [*shell, "-c", f". {script}; echo on"] if sourced else [*shell, str(script), *words]
-    done = subprocess.run(asked, capture_output=True, text=True, timeout=20, env={"PATH": ""}, check=False)
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=20, env={"PATH": path}, check=False)
     assert done.returncode == 0 and done.stderr == "", done
     assert done.stdout == ("on\n" if sourced else "")
     return done.stdout
@@ -132,6 +132,34 @@ def test_let_go_where_nothing_decides(shell: list[str], memory: pathlib.Path) ->
     ran(shell, root, text)
     assert overrides(root) == ["", "", "(null)"]
     assert (root / "sys/bus/pci/drivers_probe").read_text() == f"{SOUND}\n"
+
+
+MODPROBE = """#!/bin/sh
+echo "$@" >> {root}/loaded
+mkdir -p {root}/sys/bus/pci/drivers/nvidia
+ln -s ../../../../bus/pci/drivers/nvidia {root}/sys/bus/pci/devices/{card}/driver 2> /dev/null
+exit 1
+"""
+
+
+def test_the_fallback_loads_a_module(shell: list[str], memory: pathlib.Path) -> None:
+    """All are let go before any module is loaded, and a module that cannot be is no reason to stop."""
+    root = machine(memory)
+    alias = "pci:v000010DEd00001402sv*; touch {root}/x; $(touch {root}/x) -r"
+    for function, text in ((CARD, alias.format(root=root)), (SOUND, "pci:sound")):
+        (root / f"sys/bus/pci/devices/{function}/modalias").write_text(f"{text}\n")
+    (root / "bin").mkdir()
+    (root / "bin/modprobe").write_text(MODPROBE.format(root=root, card=CARD))
+    (root / "bin/modprobe").chmod(0o755)
+    ran(shell, root, on_the_system(), "hold")
+    ran(shell, root, on_the_system(), "release", path=f"{root}/bin:/usr/bin:/bin")
+    assert overrides(root) == ["", "", "(null)"] and not (root / "x").exists()
+    assert (root / "loaded").read_text() == f"-q -- {alias.format(root=root)}\n-q -- pci:sound\n"
+    assert (root / f"sys/bus/pci/devices/{CARD}/driver").exists()
+    assert (root / "sys/bus/pci/drivers_probe").read_text() == f"{SOUND}\n", "the card's driver took it by itself"
+    (root / "loaded").unlink()
+    ran(shell, root, on_the_system(), "release", path=f"{root}/bin:/usr/bin:/bin")
+    assert not (root / "loaded").exists(), "only what was held"
 
 
 def test_on_the_system(shell: list[str], memory: pathlib.Path) -> None:

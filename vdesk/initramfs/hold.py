@@ -57,6 +57,28 @@ vdesk_release() {
     done
 }
 """
+ON_THE_SYSTEM = """\
+
+# The same where modules can be loaded: nothing asks for one again after a device's event. Only when all are let go: a
+# driver that hangs keeps no other device.
+vdesk_release_and_load() {
+    vdesk_went=
+    for vdesk_dev in /sys/bus/pci/devices/*; do
+        vdesk_now=
+        [ -f "$vdesk_dev/driver_override" ] && read -r vdesk_now < "$vdesk_dev/driver_override" || :
+        [ "$vdesk_now" != vdesk-hold ] || vdesk_went="$vdesk_went ${vdesk_dev##*/}"
+    done
+    vdesk_release
+    for vdesk_at in $vdesk_went; do
+        vdesk_dev="/sys/bus/pci/devices/$vdesk_at"
+        vdesk_alias=
+        [ -f "$vdesk_dev/modalias" ] && [ ! -e "$vdesk_dev/driver" ] || continue
+        read -r vdesk_alias < "$vdesk_dev/modalias" || continue
+        modprobe -q -- "$vdesk_alias" || :
+        [ -e "$vdesk_dev/driver" ] || echo "$vdesk_at" > /sys/bus/pci/drivers_probe || :
+    done
+}
+"""
 HOLD = "[ ! -f /etc/vdesk/devices ] || vdesk_off || vdesk_hold\n"
 LATE = """\
 # The system that is about to run has no program that would decide: nothing stays held back.
@@ -80,5 +102,5 @@ def late() -> str:
 
 def on_the_system() -> str:
     """The same as a program of the system: `hold`, or `release`."""
-    choice = f'case "${{1:-}}" in\nrelease) vdesk_release ;;\nhold) {HOLD.strip()} ;;\nesac\n'
-    return f"{HEAD}{FUNCTIONS}\n{choice}"
+    choice = f'case "${{1:-}}" in\nrelease) vdesk_release_and_load ;;\nhold) {HOLD.strip()} ;;\nesac\n'
+    return f"{HEAD}{FUNCTIONS}{ON_THE_SYSTEM}\n{choice}"
