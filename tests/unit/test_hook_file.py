@@ -113,7 +113,22 @@ def test_a_release_concerns_what_was_taken() -> None:
         assert not concerns(["x", *phase, "-"], domain())
 
 
-@pytest.mark.parametrize("name", ["--check", "--root", "--holders=dev/null", "-", "a b\n$(touch /x)", "\u202e"])
+def test_given_back_by_hand(hook: Path, memory: Path) -> None:
+    root = put(small(), memory)
+    (root / "run/vdesk/hook").mkdir(parents=True, mode=0o700)
+    (root / "run/vdesk").chmod(0o700)
+    left = {"functions": {}, "modules": [], "services": [], "consoles": ["vtcon9"]}
+    (root / STATE).write_text(json.dumps(left))
+    ended = ran(hook, "--root", memory, f"--give-back={UUID}")
+    assert (ended.returncode, ended.stderr) == (0, b"") and f"nothing is taken for {UUID}" in ended.stdout.decode()
+    assert not (root / STATE).exists()
+    ended = ran(hook, "--root", memory, "--give-back=x")
+    assert ended.returncode == 1 and b"no uuid" in ended.stderr and ended.stdout == b""
+
+
+@pytest.mark.parametrize(
+    "name", ["--give-back=x", "--check", "--root", "--holders=dev/null", "-", "a b\n$(touch /x)", "\u202e"]
+)
 def test_a_guest_may_have_any_name(name: str, hook: Path) -> None:
     """Four arguments are libvirt's call, whatever they look like."""
     ended = ran(hook, name, "prepare", "begin", "-", xml=domain(mark=""))

@@ -135,7 +135,10 @@ def test_not_removed_while_devices_are_taken(debian: Path) -> None:
     (debian / "run/vdesk/hook/6f2b8f8e-0c3f-4e0a-9d7b-3b8d1f6a2c11.json").write_text("{}")
     ran = on(debian, "hook", "remove", "--yes", "--json")
     assert (ran.code, ran.errors) == (3, ["hook.devices-taken"]) and (debian / PATH).exists()
-    assert "devices are taken for: 6f2b8f8e" in on(debian, "hook", "status").out
+    command = "sudo /etc/libvirt/hooks/qemu.d/50-vdesk --give-back=6f2b8f8e-0c3f-4e0a-9d7b-3b8d1f6a2c11"
+    said = " ".join(on(debian, "hook", "status").out.split())
+    assert "devices are taken for: 6f2b8f8e" in said and f"if that machine is off: {command}" in said
+    assert command in ran.envelope["errors"][0]["remedy"]
 
 
 def test_check(debian: Path) -> None:

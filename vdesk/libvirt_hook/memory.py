@@ -109,7 +109,7 @@ def free_pages(machine: Machine, state: State) -> list[str]:
     folder, _ = _page(machine)
     pid = _left_behind(machine, state, folder)
     if pid:
-        return [f"{STILL}: process {pid} waits in the kernel; they go at the end of the machine's next run"]
+        return [f"{STILL}: process {pid} waits in the kernel; give them back when it is gone"]
     if not state.pages:
         return []
     there = _number(machine, f"{folder}/nr_hugepages")

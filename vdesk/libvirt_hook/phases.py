@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from .consoles import go_on, note_pictures, plan_pictures, release_pictures, return_pictures
 from .cpus import free_cpus, keep_cpus, plan_cpus
 from .desktop import plan_desktop, start_desktop, stop_desktop
-from .domain import Domain
+from .domain import UUID, Domain
 from .identity import identity
 from .look import DEVICES, VFIO, Fact, find_holders, holders, look, named_holders, stays
 from .machine import LOG, LOOK_SECONDS, PREPARE_SECONDS, Machine, Trouble, in_child, printable, program, run
@@ -19,11 +19,13 @@ from .moves import PROBE, give, is_gpu, take, waiting
 from .nvidia import load_nvidia, plan_nvidia, start_services, unload_nvidia
 from .state import FOLDER, State, own_folder
 
+GIVE_BACK = "--give-back="
 OPTIONS = 5  # `50-vdesk GUEST OPERATION SUBOPERATION EXTRA` is how libvirt calls, whatever the guest's name
 
 
 def main(argv: Sequence[str], given: bytes) -> int:
-    """The exit code of one call. `--check`, `--holders=NODES` and `--root DIR` before are of vdesk and its tests."""
+    """The exit code of one call. `--check`, `--give-back=UUID`, `--holders=NODES`, and `--root DIR` before, are not
+    libvirt's."""
     os.umask(0o077)
     root, words = options(argv)
     machine = Machine(root, os.path.abspath(argv[0]))
@@ -34,6 +36,8 @@ def main(argv: Sequence[str], given: bytes) -> int:
     if len(words) == 1 and words[0].startswith("--holders="):
         print(json.dumps(find_holders(machine, words[0].partition("=")[2].split())))
         return 0
+    if len(words) == 1 and words[0].startswith(GIVE_BACK):
+        return by_hand(machine, words[0].removeprefix(GIVE_BACK))
     return phase(machine, words, given) if len(words) == OPTIONS - 1 else 0
 
 
@@ -54,14 +58,32 @@ def phase(machine: Machine, call: Sequence[str], xml: bytes) -> int:
                 prepare(machine, domain)
         elif list(call[1:3]) == ["release", "end"]:
             release(machine, Domain(xml).uuid)
-    except Trouble as error:
-        return _told(machine, str(error))
     except Exception as error:
-        return _told(machine, f"the hook itself failed: {type(error).__name__}: {error}")
+        return _told(machine, error)
     return 0
 
 
-def _told(machine: Machine, text: str) -> int:
+def by_hand(machine: Machine, uuid: str) -> int:
+    """Do the release that a killed hook or daemon has left undone: 0 when nothing is taken any more, else 1 with a
+    text. Refused while the machine runs, as QEMU's command line tells: libvirt calls the release itself then."""
+    machine.guest, machine.phase = printable(uuid, 64), GIVE_BACK.strip("-=")
+    try:
+        if not machine.root and os.geteuid():
+            raise Trouble("only root can give devices back: run it with sudo")
+        if not UUID.fullmatch(uuid):
+            raise Trouble("that is no uuid of a virtual machine")
+        for pid in filter(str.isdecimal, machine.names("proc")):
+            if f"\0-uuid\0{uuid}\0" in machine.text(f"proc/{pid}/cmdline") + "\0":
+                raise Trouble(f"the virtual machine runs (process {pid}): shut it down, and it gives back what it has")
+        release(machine, uuid, alone=True)
+    except Exception as error:
+        return _told(machine, error)
+    print(f"nothing is taken for {uuid}")
+    return 0
+
+
+def _told(machine: Machine, error: Exception) -> int:
+    text = str(error) if isinstance(error, Trouble) else f"the hook itself failed: {type(error).__name__}: {error}"
     machine.say(text)
     print(f"vdesk: {printable(text, 1500)} (log: /{LOG})", file=sys.stderr)
     return 1
@@ -177,14 +199,17 @@ def _carry_out(machine: Machine, state: State, domain: Domain, moving: Sequence[
 # --- release
 
 
-def release(machine: Machine, uuid: str) -> None:
-    """Give back what the state of the domain has; Trouble for what could not be, which stays in the state."""
+def release(machine: Machine, uuid: str, alone: bool = False) -> None:
+    """Give back what the state of the domain has; Trouble for what could not be, which stays in the state, and with
+    `alone` while another phase is at work."""
     if not machine.exists(f"{FOLDER}/{uuid}.json"):
         return
     lock = -1
     try:
         lock = own_folder(machine)
     except Trouble as error:
+        if alone:
+            raise
         machine.say(str(error))  # what was taken goes back all the same
     try:
         wrong = give_back(machine, State(machine, uuid))

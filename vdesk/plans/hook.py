@@ -13,6 +13,7 @@ from vdesk.host import Host
 from vdesk.model.errors import Refused, problem
 from vdesk.plans.hook_file import hook_bytes
 from vdesk.plans.hook_status import (
+    GIVE_BACK,
     HOOKS,
     OLDEST_LIBVIRT,
     PATH,
@@ -64,7 +65,8 @@ def remove(host: Host, entries: Sequence[Entry]) -> Plan:
                 "hook.devices-taken",
                 "the hook has taken devices that it still has to give back, so it stays",
                 f"for the virtual machines {', '.join(taken)} (/run/vdesk/hook)",
-                "shut them down first: vdesk list, vdesk stop NAME; then look with: vdesk hook status",
+                "shut them down first: vdesk list, vdesk stop NAME; where one is off already: "
+                + " and ".join(f"{GIVE_BACK}{uuid}" for uuid in taken),
             )
         )
     ours = [entry for entry in entries if entry.command == "hook install"]

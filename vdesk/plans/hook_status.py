@@ -13,6 +13,8 @@ from vdesk.plans.hook_file import hook_bytes
 
 HOOKS = "etc/libvirt/hooks"
 PATH = f"{HOOKS}/qemu.d/50-vdesk"
+GIVE_BACK = f"sudo /{PATH} --give-back="
+"""With a uuid, the command for what a killed hook or daemon has left."""
 STATES = "run/vdesk/hook"
 DAEMONS = ("libvirtd.service", "virtqemud.service")
 OLDEST_LIBVIRT = (6, 5)  # the first that reads qemu.d (libvirt.org/hooks.html)

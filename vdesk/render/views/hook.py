@@ -24,6 +24,8 @@ def status(out: Writer, report: Report, output: Output) -> None:
         out.say("taken", "root only can tell whether devices are taken: sudo vdesk hook status")
     elif data["taken"]:
         out.say("taken", f"devices are taken for: {', '.join(data['taken'])}")
+        for uuid in data["taken"]:
+            out.say("", f"if that machine is off: sudo {data['path']} --give-back={uuid}")
     for each in data["others"]:
         runs = "" if each["executable"] else "; it is not executable, libvirt skips it"
         does = f"it {', '.join(each['does'])}, see docs/hook.md" if each["does"] else "it does other things"
