@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record, changed_since
+from vdesk.changes.domain_disks import refuse_used, stamps
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Domain, connect
 from vdesk.model.errors import HostError, Refused, problem
@@ -55,8 +56,8 @@ class DefineDomain(Change):
             )
 
     def record(self, host: Host) -> Record:
-        """Where it is defined, and by which name and UUID it is found again."""
-        return {"name": self.name, "uuid": self.uuid, "uri": self.uri}
+        """Where it is defined, by which name and UUID it is found again, and its disks as nobody has used them yet."""
+        return {"name": self.name, "uuid": self.uuid, "uri": self.uri, "disks": stamps(host, self.xml)}
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Define it."""
@@ -72,14 +73,21 @@ class DefineDomain(Change):
             raise HostError(self.name, "libvirt does not list it", f"{self.name} was not defined")
 
     @classmethod
+    def undo_preview(cls, host: Host, record: Record) -> str:
+        """What goes with the definition."""
+        found = find(host, record["uri"], record["name"]) if record["uri"] else None
+        return f"remove the definition of {record['name']}, its NVRAM and its TPM state\n" if found else ""
+
+    @classmethod
     def can_undo(cls, host: Host, record: Record) -> None:
-        """It is the machine that vdesk defined, and it does not run."""
+        """It is the machine that vdesk defined, it does not run, and no guest wrote to its disks."""
         found = find(host, record["uri"], record["name"]) if record["uri"] else None
         if found is None:
             return
         if found.uuid != record["uuid"]:
             raise changed_since(record["name"], "there is another virtual machine of that name now")
         not_running(found, "undefined")
+        refuse_used(host, record, found)
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
