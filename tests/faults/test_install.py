@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.faults.cases import packages
-from tests.faults.played import Played
+from tests.faults.played import Played, in_child
+from vdesk.changes import recovery
+from vdesk.host.packages import MANAGERS, planned
 
 LOCK = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)"
 OFFLINE = "E: Failed to fetch http://deb.example/swtpm.deb  Temporary failure resolving 'deb.example'"
@@ -77,6 +79,58 @@ def test_undo_keeps_what_something_else_needs_now(bare: Played) -> None:
     assert (ended.code, ended.errors) == (5, ["undo.packages-needed"])
     assert "with them would go: mine" in ended.out
     assert "swtpm" in (bare.root / LIST).read_text()
+
+
+def cut_off(bare: Played) -> None:
+    """The power goes in the middle of `install`; days later other packages are there."""
+    script = bare.programs / "apt-get"
+    text = script.read_text()
+    script.write_text(text.replace("case $verb in", '[ $verb = install ] && kill -9 $PPID && exit\ncase $verb in'))
+    assert in_child(lambda: bare.vdesk("install", "--yes").code) == -9
+    script.write_text(text)
+    (bare.root / LIST).write_text("base-files\nfirefox\nlibtpms0\nqemu-utils\nswtpm\n")
+
+
+def test_cut_off_only_its_own_packages_go(bare: Played) -> None:
+    """What an update or a person has installed since is not vdesk's to remove."""
+    cut_off(bare)
+    assert recovery.interrupted(bare.host())
+    assert bare.vdesk("hook", "install", "--yes").code == 0
+    assert (bare.root / LIST).read_text().split() == ["base-files", "firefox", "qemu-utils"]
+
+
+def test_cut_off_what_something_else_needs_now_stays(bare: Played) -> None:
+    cut_off(bare)
+    script = bare.programs / "apt-get"
+    script.write_text(script.read_text().replace('for name; do echo "Remv', 'for name in "$@" mine; do echo "Remv'))
+    ended = bare.vdesk("undo", "--yes", "--json")
+    assert (ended.code, ended.errors) == (5, ["undo.packages-needed"])
+    assert "swtpm" in (bare.root / LIST).read_text()
+
+
+PLANS = {
+    "debian": "Reading package lists...\nSuggested packages:\n  foo\nInst libtpms0 (0.9 Debian [amd64])\n"
+    "Inst swtpm [0.6] (0.7 Debian [amd64])\nConf libtpms0 (0.9 Debian [amd64])\n",
+    "fedora": "Last metadata expiration check: 0:01:00 ago.\nDependencies resolved.\n=====\n Package  Arch  Version\n"
+    "=====\nInstalling:\n swtpm    x86_64 0.8-1  fedora 40 k\nUpgrading:\n gnutls x86_64 3.8 updates 1 M\n"
+    "Installing dependencies:\n libtpms0 x86_64 0.9-1 fedora 400 k\n\nTransaction Summary\n=====\n"
+    "Install  2 Packages\n\nOperation aborted.\n",
+    "suse": "<?xml version='1.0'?>\n<stream>\n<install-summary download-size='1'>\n<to-upgrade>"
+    '<solvable type="package" name="gnutls" edition="3"/></to-upgrade><to-install>\n'
+    '<solvable type="package" name="libtpms0" edition="0.9" arch="x86_64" summary="x &gt; y"/>\n'
+    '<solvable type="package" name="swtpm" edition="0.8"/>\n</to-install></install-summary></stream>\n',
+    "arch": ":: Synchronizing\nlibtpms0\nswtpm\n",
+}
+
+
+@pytest.mark.parametrize("family", PLANS)
+def test_what_would_be_installed(family: str, bare: Played) -> None:
+    manager = MANAGERS[family]
+    (bare.root / "plan").write_text(PLANS[family])
+    bare.fake(manager.program, f"cat {bare.root}/plan; exit 1")
+    assert planned(bare.host(), manager, ["swtpm"]) == ["libtpms0", "swtpm"]
+    (bare.programs / manager.program).unlink()
+    assert planned(bare.host(), manager, ["swtpm"]) == ["swtpm"], "it cannot be asked"
 
 
 @pytest.mark.parametrize(

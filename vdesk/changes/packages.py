@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record
 from vdesk.host import Host
-from vdesk.host.packages import MANAGERS, Manager, needed_by_others, there, vital
+from vdesk.host.packages import MANAGERS, Manager, needed_by_others, planned, there, vital
 from vdesk.host.runner import Completed
 from vdesk.host.signals import to_the_end
 from vdesk.model.errors import Refused, VdeskError, problem
@@ -41,9 +41,11 @@ class InstallPackages(Change):
         return f"$ {by_hand(self.manager, self.names)}\n"
 
     def record(self, host: Host) -> Record:
-        """All that is installed before."""
-        self.before = sorted(there(host, self.manager)) if host.is_live else []
-        return {"family": self.family, "names": self.names, "before": self.before}
+        """All that is installed before, and what is about to be: cut off in the middle, no other package is its own."""
+        live = host.is_live
+        self.before = sorted(there(host, self.manager)) if live else []
+        would = planned(host, self.manager, self.names) if live else []
+        return {"family": self.family, "names": self.names, "before": self.before, "planned": would}
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Download, which may be interrupted; then install, which may not."""
@@ -73,8 +75,8 @@ class InstallPackages(Change):
             )
 
     def done(self, host: Host) -> Record:
-        """What came new; the long list of before is not needed any more."""
-        return {"new": sorted(there(host, self.manager) - set(self.before)), "before": []}
+        """What came new; the long lists of before are not needed any more."""
+        return {"new": sorted(there(host, self.manager) - set(self.before)), "before": [], "planned": []}
 
     @classmethod
     def undo_preview(cls, host: Host, record: Record) -> str:
@@ -85,19 +87,9 @@ class InstallPackages(Change):
     @classmethod
     def can_undo(cls, host: Host, record: Record) -> None:
         """Nothing that was installed since needs them."""
-        gone = _left(host, record)
-        if not gone or "new" not in record:
-            return
-        needed = needed_by_others(host, MANAGERS[record["family"]], gone)
-        if needed:
-            raise Refused(
-                problem(
-                    "undo.packages-needed",
-                    "the packages that vdesk installed stay: something that was installed since needs them",
-                    needed,
-                    "remove that first, or keep the packages; they do no harm",
-                )
-            )
+        gone, manager = _left(host, record), MANAGERS[record["family"]]
+        if gone:
+            _refuse_needed(host, manager, gone, half_way="new" not in record and bool(manager.mend))
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
@@ -107,6 +99,7 @@ class InstallPackages(Change):
             return
         if "new" not in record and manager.mend and _left(host, record):
             _run(host, manager.mend, progress)  # its failure shows when the packages are removed
+            _refuse_needed(host, manager, _left(host, record))
         gone = _left(host, record)
         if gone:
             with to_the_end(progress, f"{manager.program} ends its work first"):
@@ -117,14 +110,27 @@ class InstallPackages(Change):
             progress(f"{', '.join(sorted(stay))}: left here, {manager.program} removes it from no machine")
 
 
+def _refuse_needed(host: Host, manager: Manager, gone: Sequence[str], half_way: bool = False) -> None:
+    needed = needed_by_others(host, manager, gone, half_way) if gone else ""
+    if needed:
+        raise Refused(
+            problem(
+                "undo.packages-needed",
+                "the packages that vdesk installed stay: something that was installed since needs them",
+                needed,
+                "remove that first, or keep the packages; they do no harm",
+            )
+        )
+
+
 def by_hand(manager: Manager, names: Sequence[str]) -> str:
     """The same for a person's shell: what vdesk adds are options against questions that nobody could answer."""
     return " ".join((*manager.shown.split(), *names))
 
 
 def _left(host: Host, record: Record) -> list[str]:
-    """What vdesk brought and is still there, but for what no machine may lose; where it was stopped half-way, all that
-    came since it began."""
+    """What vdesk brought and is still there, but for what no machine may lose; where it was stopped half-way, what it
+    was about to bring and was not there before."""
     if not host.is_live:
         return []
     came = _came(host, record)
@@ -133,7 +139,9 @@ def _left(host: Host, record: Record) -> list[str]:
 
 def _came(host: Host, record: Record) -> frozenset[str]:
     now = there(host, MANAGERS[record["family"]])
-    return now & set(record["new"]) if "new" in record else now - set(record["before"])
+    if "new" in record:
+        return now & set(record["new"])
+    return (now - set(record["before"])) & set(record["planned"] if "planned" in record else record["names"])
 
 
 def _run(host: Host, argv: Sequence[str], progress: Progress) -> Completed:

@@ -3,6 +3,7 @@ zypper(8), pacman(8))."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,13 +20,16 @@ DNF = ("dnf", "-y")
 ZYPPER = ("zypper", "--non-interactive")
 RPM_NAMES = ("rpm", "-qa", "--qf", "%{NAME}\\n")
 NOT_THERE = ("not-installed", "config-files")
+PLAN_SECONDS = 900.0
+"""For a manager that fetches its lists again first."""
 
 
 class Manager(NamedTuple):
     """Commands as lists, to which the packages' names are added; `shown` is how a person would type it.
 
-    `refresh` gets new lists where the first download fails, `mend` ends what was cut off; either may be empty. `alone`
-    answers whether nothing else needs the packages. `fine` are the exit codes of success."""
+    `plan` tells what would be installed, and changes nothing. `refresh` gets new lists where the first download fails,
+    `mend` ends what was cut off; either may be empty. `alone` answers whether nothing else needs the packages. `fine`
+    are the exit codes of success."""
 
     program: str
     shown: str
@@ -34,6 +38,7 @@ class Manager(NamedTuple):
     install: tuple[str, ...]
     remove: tuple[str, ...]
     alone: tuple[str, ...]
+    plan: tuple[str, ...]
     refresh: tuple[str, ...] = ()
     mend: tuple[str, ...] = ()
     vital: tuple[str, ...] = ()
@@ -49,6 +54,7 @@ MANAGERS = {
         (*APT, "--install-recommends", "install"),
         (*APT, "remove"),
         ("apt-get", "-q", "-s", "remove"),
+        ("apt-get", "-q", "-s", "--install-recommends", "install"),
         (*QUIET, "apt-get", "-q", "update"),
         (*QUIET, "dpkg", "--force-confdef", "--force-confold", "--configure", "-a"),
         ("dpkg-query", "-W", "-f", "${Package}\\t${Essential}${Important}${Protected}\\n"),
@@ -61,6 +67,7 @@ MANAGERS = {
         (*DNF, "install"),
         (*DNF, "--setopt=clean_requirements_on_remove=0", "remove"),
         ("rpm", "-e", "--test"),
+        ("dnf", "--assumeno", "install"),
     ),
     "suse": Manager(
         "zypper",
@@ -70,6 +77,7 @@ MANAGERS = {
         (*ZYPPER, "install"),
         (*ZYPPER, "remove", "--no-clean-deps"),
         ("rpm", "-e", "--test"),
+        (*ZYPPER, "--xmlout", "install", "--dry-run"),
         fine=(0, 102, 103),
     ),
     "arch": Manager(
@@ -80,6 +88,7 @@ MANAGERS = {
         ("pacman", "-S", "--noconfirm", "--needed"),
         ("pacman", "-R", "--noconfirm"),
         ("pacman", "-R", "--print"),
+        ("pacman", "-S", "--noconfirm", "--needed", "--print", "--print-format", "%n"),
     ),
 }
 
@@ -108,9 +117,49 @@ def vital(host: Host, asked: Manager, names: Sequence[str]) -> frozenset[str]:
     return frozenset(name for name, _, marks in rows if "yes" in marks)
 
 
-def needed_by_others(host: Host, asked: Manager, names: Sequence[str]) -> str:
-    """Why the packages cannot go alone, empty when they can: something that was installed since needs one of them."""
+def planned(host: Host, asked: Manager, names: Sequence[str]) -> list[str]:
+    """The names, and what the manager says that it would install along; the names alone where it cannot tell."""
+    try:
+        said = host.run((*asked.plan, *names), timeout=PLAN_SECONDS).stdout
+    except HostError:
+        return sorted(names)
+    return sorted({*names, *_READ[asked.program](said)})
+
+
+def _apt_plan(said: str) -> list[str]:
+    return re.findall(r"^Inst (\S+)", said, re.MULTILINE)
+
+
+def _dnf_plan(said: str) -> list[str]:
+    """The first column below `Installing:`, `Installing dependencies:`, `Installing weak dependencies:`."""
+    found, inside = [], False
+    for line in said.splitlines():
+        if line[:1].isspace():
+            found += line.split()[:1] if inside else []
+        elif line:
+            inside = line.startswith("Installing") and line.rstrip().endswith(":")
+    return found
+
+
+def _zypper_plan(said: str) -> list[str]:
+    parts = re.findall(r"<to-install>(.*?)</to-install>", said, re.DOTALL)
+    return re.findall(r"<solvable\b[^>]*?\bname=\"([^\"]+)\"", "".join(parts))
+
+
+def _pacman_plan(said: str) -> list[str]:
+    return [line for line in said.split("\n") if re.fullmatch(r"[\w@.+-]+", line)]
+
+
+_READ = {"apt-get": _apt_plan, "dnf": _dnf_plan, "zypper": _zypper_plan, "pacman": _pacman_plan}
+
+
+def needed_by_others(host: Host, asked: Manager, names: Sequence[str], half_way: bool = False) -> str:
+    """Why the packages cannot go alone, empty when they can: something that was installed since needs one of them.
+
+    With `half_way`, packages were cut off in their installation: that the manager cannot tell is then no answer."""
     answer = host.run((*asked.alone, *names), timeout=120.0)
+    if answer.exit_code and half_way:
+        return ""
     if answer.exit_code:
         lines = [line.strip() for line in (answer.stderr or answer.stdout).splitlines() if line.strip()]
         return "; ".join(lines[-3:]) or f"{asked.alone[0]}: exit code {answer.exit_code}"
