@@ -1,5 +1,6 @@
 """The journal: every change, written down and fsynced before it is made, one file per command in
-`/var/lib/vdesk/journal` (0700). A line is one JSON document; a line torn by a power cut counts as not written."""
+`/var/lib/vdesk/journal` (0700). A line is one JSON document; a line torn by a power cut counts as not written. Where
+more is missing than a power cut takes, the entry is damaged, and is shown as that."""
 
 from __future__ import annotations
 
@@ -17,7 +18,10 @@ FOLDER = f"{HOME}/journal"
 LOCK = f"{HOME}/lock"
 INTENT, DONE, SKIPPED, UNDONE, FAILED, SETTLED = "intent", "done", "skipped", "undone", "failed", "settled"
 # What a whole entry can be: see Entry.state.
-OPEN, IN_FORCE, TAKEN_BACK, PARTLY, SPENT = "open", "done", "undone", "partly", "settled"
+OPEN, IN_FORCE, TAKEN_BACK, PARTLY, SPENT, DAMAGED = "open", "done", "undone", "partly", "settled", "damaged"
+LOST, UNKNOWN = "a change whose record cannot be read any more", "unknown"
+MOST_LOST = 1000
+"""More changes than any command makes: a larger gap is no gap, but a number that makes no sense."""
 
 
 class Step:
@@ -44,13 +48,16 @@ class Entry:
         self.id, self.time, self.command, self.boot, self.version = id, time, command, boot, version
         self.facts = {} if facts is None else facts
         self.steps: list[Step] = []
-        self.closed = False
+        self.closed, self.damaged = False, False
         self.settles: list[tuple[int, int]] = []
 
     @property
     def state(self) -> str:
         """`open` (interrupted, also on the way back), `done` (in force), `undone`, `partly` (something could not be put
-        back), or `settled`: it took an earlier entry back, so that nothing of it is left to undo."""
+        back), `settled`: it took an earlier entry back, so that nothing of it is left to undo, or `damaged`: not all
+        that it did can be read."""
+        if self.damaged:
+            return DAMAGED
         if any(step.in_force for step in self.steps):
             failed = any(step.state == FAILED for step in self.steps)
             return OPEN if not self.closed else PARTLY if failed else IN_FORCE
@@ -77,7 +84,7 @@ class Journal:
         self.host.make_folder(FOLDER, 0o700)
 
     def entries(self) -> list[Entry]:
-        """Every entry, oldest first; a file that holds no entry is left out. Denied when this user may not look."""
+        """Every entry, oldest first; a file torn in its first line is left out. Denied when this user may not look."""
         found = []
         for name in self.host.list(FOLDER):
             number = name.removesuffix(".jsonl")
@@ -160,15 +167,21 @@ class Journal:
         self.host.append(path, (b"\n" if torn else b"") + _line(line), durable=durable)
 
     def _load(self, number: int, path: str) -> Entry | None:
-        entry: Entry | None = None
-        for line in _lines(self.host.read_bytes(path)):
-            if entry is None:
-                entry = _head(number, line)
-                if entry is None:
-                    return None
-            else:
-                _fold(entry, line)
+        lines, unread = _lines(self.host.read_bytes(path))
+        entry = _head(number, lines[0]) if lines else None
+        if entry is None:
+            if not lines and unread < 2:
+                return None  # torn in its first line, so that nothing was done yet
+            entry = Entry(number, UNKNOWN, UNKNOWN, "")
+            entry.damaged = True
+        for line in lines:
+            _fold(entry, line)
         return entry
+
+
+def path_of(entry: Entry) -> str:
+    """Where an entry is written down."""
+    return "/" + _path(entry.id)
 
 
 def _path(number: int) -> str:
@@ -185,16 +198,20 @@ def _ended(data: bytes) -> bool:
     return last == b'{"closed":true}' or (last.startswith(b'{"closed":true,"settles":[[') and last.endswith(b"]]}"))
 
 
-def _lines(data: bytes) -> list[dict[str, Any]]:
-    found = []
-    for line in data.split(b"\n"):
+def _lines(data: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The lines that say something, and how many whole ones cannot be read. Of a step, only a whole line says it."""
+    found, unread = [], 0
+    *whole, last = data.split(b"\n")
+    for number, line in enumerate((*whole, last)):
         try:
             document = json.loads(line) if line.strip() else None
         except (ValueError, RecursionError):
-            continue  # torn
-        if isinstance(document, dict):
+            unread += number < len(whole)  # else torn
+            continue
+        told = ("vdesk", "closed", "seq") if number < len(whole) else ("vdesk", "closed")
+        if isinstance(document, dict) and any(each in document for each in told):
             found.append(document)
-    return found
+    return found, unread
 
 
 def _head(number: int, line: dict[str, Any]) -> Entry | None:
@@ -218,14 +235,26 @@ def _fold(entry: Entry, line: dict[str, Any]) -> None:
         entry.settles += [tuple(pair) for pair in pairs if _is_pair(pair)] if isinstance(pairs, list) else []
         return
     seq, state = line.get("seq"), line.get("state")
-    if state == INTENT and seq == len(entry.steps) and isinstance(line.get("record"), dict):
+    if not isinstance(seq, int) or seq < 0 or state not in (INTENT, DONE, SKIPPED, UNDONE, FAILED):
+        return
+    whole = state == INTENT and isinstance(line.get("record"), dict)
+    _fill(entry, seq if whole else seq + 1)
+    if whole and seq == len(entry.steps):
         entry.steps.append(
             Step(seq, str(line.get("kind")), str(line.get("target")), str(line.get("summary")), line["record"])
         )
-    elif isinstance(seq, int) and 0 <= seq < len(entry.steps) and state in (DONE, SKIPPED, UNDONE, FAILED):
+    elif state != INTENT and seq < len(entry.steps) and entry.steps[seq].state != DAMAGED:
         entry.steps[seq].state = state
         if isinstance(line.get("more"), dict):
             entry.steps[seq].record.update(line["more"])
+
+
+def _fill(entry: Entry, length: int) -> None:
+    """Where an intent is missing that a later line rests on, a step that says so: the others keep their numbers."""
+    if length > len(entry.steps):
+        entry.damaged = True
+    while len(entry.steps) < length <= MOST_LOST:
+        entry.steps.append(Step(len(entry.steps), UNKNOWN, UNKNOWN, LOST, {}, DAMAGED))
 
 
 def _is_pair(value: object) -> bool:

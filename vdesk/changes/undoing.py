@@ -16,6 +16,7 @@ from vdesk.model import report as state
 from vdesk.model.errors import (
     INTERRUPTED,
     LEFT_OVER,
+    OK,
     Denied,
     HostError,
     NeedsRoot,
@@ -77,11 +78,13 @@ def undo(host: Host, number: int | None, everything: bool, mode: Mode, keep: Col
     chosen = [entry for entry in live if not _is_kept(entry, keep)]
     stays = ", ".join(f"{entry.id} ({entry.command})" for entry in live if entry not in chosen)
     report = Report("undo", data={"entries": [entry.id for entry in chosen]}, changes=back_views(host, chosen))
-    if not report.changes:
+    report.errors = [damaged(entry) for entry in chosen if entry.damaged]
+    report.exit_code = LEFT_OVER if report.errors else OK
+    if not report.changes and not report.errors:
         report.notes.append(f"There is nothing to take back{f' but what is kept: {stays}' if stays else ''}.")
         return report
     kept = [f"Kept: {stays}"] if stays else []
-    if mode.dry_run:
+    if mode.dry_run or not report.changes:
         report.notes += kept
         return report
     if not consent(Report("undo", changes=report.changes, notes=[*kept, "Take back:"]), host, mode):
@@ -108,7 +111,19 @@ def _choose(found: list[Entry], number: int | None, everything: bool) -> list[En
 
 def _is_kept(entry: Entry, keep: Collection[str]) -> bool:
     of_vms = any(step.kind in OF_VMS for step in entry.steps)
+    if entry.command == log.UNKNOWN and not of_vms:
+        return bool(set(keep) - {"vms"})  # it may be of what is kept
     return "vms" in keep if of_vms else entry.command.partition(" ")[0].removeprefix("un") in keep
+
+
+def damaged(entry: Entry) -> Problem:
+    """What is said of an entry of which not all can be read."""
+    return problem(
+        "journal.damaged",
+        f"entry {entry.id} of the journal is damaged: not all that it changed can be taken back",
+        f"lines of {log.path_of(entry)} are not what vdesk wrote",
+        f"look into the file, take back by hand what it names, then move it away: sudo mv {log.path_of(entry)} /root/",
+    )
 
 
 def back_views(host: Host, chosen: list[Entry]) -> list[ChangeView]:
@@ -138,8 +153,10 @@ def take_all_back(
         for entry in (now[each.id] for each in chosen if each.id in now):
             if entry.state == log.OPEN or not only_open:
                 _entry_back(host, journal, entry, mode, report)
+                report.errors += [damaged(entry)] if entry.damaged else []
     if report.errors:
         report.exit_code = LEFT_OVER
+    if any(view.state == state.CHANGE_FAILED for view in report.changes):
         report.notes.append("What is listed as failed is still in force; vdesk undo tries it again.")
     return report
 
@@ -147,6 +164,8 @@ def take_all_back(
 def _entry_back(host: Host, journal: Journal, entry: Entry, mode: Mode, report: Report) -> None:
     """Take an entry back, between two lines of the journal; an interrupt waits until it is done with."""
     steps = entry.undoable
+    if not steps and entry.damaged:
+        return
     views = [_view(host, step) for step in steps]
     with undisturbed():
         if entry.closed:
