@@ -45,6 +45,8 @@ class Manager(NamedTuple):
     fine: tuple[int, ...] = (0,)
 
 
+VITAL = "${Package}\\t${Essential}${Important}${Protected}\\t${Pre-Depends}, ${Depends}\\n"
+
 MANAGERS = {
     "debian": Manager(
         "apt-get",
@@ -57,7 +59,7 @@ MANAGERS = {
         ("apt-get", "-q", "-s", "--install-recommends", "install"),
         (*QUIET, "apt-get", "-q", "update"),
         (*QUIET, "dpkg", "--force-confdef", "--force-confold", "--configure", "-a"),
-        ("dpkg-query", "-W", "-f", "${Package}\\t${Essential}${Important}${Protected}\\n"),
+        ("dpkg-query", "-W", "-f", VITAL),
     ),
     "fedora": Manager(
         "dnf",
@@ -109,12 +111,19 @@ def there(host: Host, asked: Manager) -> frozenset[str]:
 
 
 def vital(host: Host, asked: Manager, names: Sequence[str]) -> frozenset[str]:
-    """Those of the packages that apt removes from no machine (Essential, Important, Protected: deb-control(5))."""
+    """Those of the packages that apt removes from no machine (Essential, Important, Protected: deb-control(5)), and
+    those that these need."""
     if not asked.vital or not names:
         return frozenset()
     answer = host.run((*asked.vital, *names))
-    rows = (line.partition("\t") for line in answer.stdout.splitlines())
-    return frozenset(name for name, _, marks in rows if "yes" in marks)
+    rows = [line.split("\t") for line in answer.stdout.splitlines() if line.count("\t") == 2]
+    needs = {name: frozenset(re.findall(r"(?:^|[,|])\s*([a-z0-9][a-z0-9+.-]*)", rest)) for name, _, rest in rows}
+    kept: set[str] = set()
+    found = {name for name, marks, _ in rows if "yes" in marks}
+    while found:
+        kept |= found
+        found = {each for name in found for each in needs[name] if each in needs} - kept
+    return frozenset(kept)
 
 
 def planned(host: Host, asked: Manager, names: Sequence[str]) -> list[str]:
