@@ -135,7 +135,6 @@ def test_a_compaction_that_takes_too_long(memory: Path, capfd: pytest.CaptureFix
     at.page_patience = 0.5
     begun = time.monotonic()
     assert call(at, "prepare", with_memory(CARD, SOUND)) == 1
-    assert time.monotonic() - begun < 2.4
     assert f"{IN_PIECES}: 0 of 2048 pages" in capfd.readouterr().err
     time.sleep(max(0.0, begun + 3.5 - time.monotonic()))
     assert at.count() == 5 and drivers(at) == ["", "snd_hda_intel"] and not at.exists(STATE)

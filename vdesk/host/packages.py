@@ -116,7 +116,7 @@ def vital(host: Host, asked: Manager, names: Sequence[str]) -> frozenset[str]:
     if not asked.vital or not names:
         return frozenset()
     answer = host.run((*asked.vital, *names))
-    rows = [line.split("\t") for line in answer.stdout.splitlines() if line.count("\t") == 2]
+    rows = [f"{line}\t\t".split("\t")[:3] for line in answer.stdout.splitlines()]
     needs = {name: frozenset(re.findall(r"(?:^|[,|])\s*([a-z0-9][a-z0-9+.-]*)", rest)) for name, _, rest in rows}
     kept: set[str] = set()
     found = {name for name, marks, _ in rows if "yes" in marks}
