@@ -24,7 +24,7 @@ DISK = "var/lib/libvirt/images/mine.img"
 @pytest.fixture(scope="module")
 def root() -> Iterator[Path]:
     """debian with the discs, the answers, and two USB devices."""
-    files = {
+    files: dict[str, str | bytes | None] = {
         "srv/win10.iso": "", "srv/virtio.iso": "", "root/answers.xml": ANSWERS,
         f"{STICK}/idVendor": "0781\n", f"{STICK}/idProduct": "5581\n", f"{STICK}:1.0/bInterfaceClass": "08\n",
         "sys/bus/usb/devices/1-5/idVendor": "046d\n", "sys/bus/usb/devices/1-5/idProduct": "c52b\n",
