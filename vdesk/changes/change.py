@@ -11,6 +11,8 @@ from vdesk.model.report import ChangeView
 
 Progress = Callable[[str], None]
 Record = dict[str, Any]
+Ahead = dict[tuple[str, str], Record]
+"""(kind, target) -> the record of what an undo takes back before it comes to a change."""
 SKIPPED = False
 DONE = True
 
@@ -53,6 +55,8 @@ class Change:
     refresh: ClassVar[bool] = False
     """Whether undo does this one after the others of its entry: it is generated from files that have to be back
     first."""
+    one_thing: ClassVar[bool] = False
+    """Whether all changes of this kind are of the same thing, whatever their targets say."""
     target: str
     summary: str
 
@@ -86,6 +90,13 @@ class Change:
     @classmethod
     def can_undo(cls, host: Host, record: Record) -> None:
         """Raise Refused when somebody changed the thing since; their work is kept."""
+
+    @classmethod
+    def foresee(cls, host: Host, record: Record, ahead: Ahead) -> str:
+        """What revert will change, as preview shows it, when what is ahead of it is back; raises what can_undo will
+        raise then."""
+        cls.can_undo(host, record)
+        return cls.undo_preview(host, record)
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record
+from vdesk.changes.change import DONE, SKIPPED, Ahead, Change, Progress, Record
 from vdesk.changes.commands import run_checked
 from vdesk.host import Host
 from vdesk.host.storage import kind_at
@@ -90,6 +90,12 @@ class CreateDisk(Change):
             )
 
     @classmethod
+    def foresee(cls, host: Host, record: Record, ahead: Ahead) -> str:
+        """Nothing to see; the machine that it is for goes before it."""
+        cls.can_undo(host, without_owner(record, ahead))
+        return ""
+
+    @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
         """Remove it."""
         try:
@@ -126,6 +132,12 @@ def not_needed(host: Host, record: Record) -> None:
                 f"delete the machine first: vdesk delete {name}",
             )
         )
+
+
+def without_owner(record: Record, ahead: Ahead) -> Record:
+    """The record as it will be judged where the machine that the disk is for is taken back first."""
+    owner = record.get("owner")
+    return {**record, "owner": None} if owner and ("domain", owner[0]) in ahead else record
 
 
 class RemoveDisk(Change):

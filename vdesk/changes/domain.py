@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vdesk.changes.change import DONE, SKIPPED, Change, Progress, Record, changed_since
+from vdesk.changes.change import DONE, SKIPPED, Ahead, Change, Progress, Record, changed_since
 from vdesk.changes.domain_disks import refuse_used, stamps
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Domain, connect
@@ -88,6 +88,14 @@ class DefineDomain(Change):
             raise changed_since(record["name"], "there is another virtual machine of that name now")
         not_running(found, "undefined")
         refuse_used(host, record, found)
+
+    @classmethod
+    def foresee(cls, host: Host, record: Record, ahead: Ahead) -> str:
+        """What goes with the definition, also with one that a later `delete` gives back first."""
+        deleted = ahead.get((UndefineDomain.kind, record["name"]))
+        if deleted and deleted["uuid"] == record["uuid"]:
+            refuse_used(host, record, Domain(record["name"], record["uuid"], "", False, deleted["xml"]))
+        return super().foresee(host, record, ahead)
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:

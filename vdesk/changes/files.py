@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
+from vdesk.changes.change import DONE, Ahead, Change, Progress, Record, changed_since
 from vdesk.host import Host
 from vdesk.model.errors import Absent, HostError, Refused, problem
 
@@ -138,9 +138,16 @@ class WriteFile(Change):
     @classmethod
     def can_undo(cls, host: Host, record: Record) -> None:
         """The file is as vdesk left it, or back already."""
-        now = digest(content(host, record["path"]))
-        if now not in (record["after"], digest(_old(record))):
-            raise changed_since("/" + record["path"], "its content is not what vdesk wrote")
+        _refuse_changed(record, content(host, record["path"]))
+
+    @classmethod
+    def foresee(cls, host: Host, record: Record, ahead: Ahead) -> str:
+        """The diff from the bytes that a later change of the same file gives back, or that it has now."""
+        path = record["path"]
+        later = ahead.get((cls.kind, f"/{path}"))
+        now = content(host, path) if later is None else _old(later)
+        _refuse_changed(record, now)
+        return unified(path, now, _old(record))
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
@@ -157,6 +164,11 @@ class WriteFile(Change):
             for folder in reversed(record.get("emptied", [])):
                 host.make_folder(folder)
             host.write(path, old, before["mode"], tuple(before["owner"]))
+
+
+def _refuse_changed(record: Record, now: bytes | None) -> None:
+    if digest(now) not in (record["after"], digest(_old(record))):
+        raise changed_since("/" + record["path"], "its content is not what vdesk wrote")
 
 
 def _old(record: Record) -> bytes | None:

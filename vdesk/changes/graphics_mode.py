@@ -17,6 +17,7 @@ class GraphicsMode(Change):
     Undo asks it for the mode before, and then gives the files that it writes their bytes from before."""
 
     kind = "graphics-mode"
+    one_thing = True
 
     def __init__(self, wanted: str, was: str | None) -> None:
         self.wanted, self.was = wanted, was

@@ -25,6 +25,7 @@ class InstallPackages(Change):
     brought up to date."""
 
     kind = "packages"
+    one_thing = True
 
     def __init__(self, family: str, names: Sequence[str]) -> None:
         self.family, self.names = family, list(names)

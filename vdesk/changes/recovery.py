@@ -5,7 +5,8 @@ from __future__ import annotations
 from vdesk.changes import journal as log
 from vdesk.changes.executor import Mode, consent
 from vdesk.changes.journal import Entry, Journal
-from vdesk.changes.undoing import back_views, take_all_back
+from vdesk.changes.undo_views import back_views
+from vdesk.changes.undoing import take_all_back
 from vdesk.host import Host
 from vdesk.host.lock import locked
 from vdesk.model.errors import INTERRUPTED, HostError, Refused, WrongUsage, problem
@@ -30,7 +31,7 @@ def finish_interrupted(host: Host, mode: Mode, command: str | None) -> Report | 
     names = ", ".join(f"{entry.id} ({entry.command}, {entry.time})" for entry in found)
     shown = Report(
         command,
-        changes=back_views(host, found),
+        changes=back_views(host, found, found)[0],
         notes=[f"vdesk was interrupted before it had finished entry {names}.", "This is taken back first:"],
     )
     try:

@@ -11,6 +11,9 @@ from vdesk.host import Host
 from vdesk.model.errors import HostError, Problem, VdeskError, problem
 from vdesk.model.record import Record
 
+UNUSABLE = (ValueError, KeyError, TypeError, AttributeError)
+"""What a record that makes no sense ends in."""
+
 
 class Leftover(Record):
     """A step that could not be taken back, and why."""
@@ -53,16 +56,19 @@ def _one(host: Host, step: Step, progress: Progress) -> tuple[Problem, ...]:
         kind.revert(host, step.record, progress)
     except VdeskError as error:
         return error.problems
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return (
-            problem(
-                "journal.damaged",
-                f"the journal's record of {step.target} cannot be used",
-                f"{type(error).__name__}: {error}",
-                "take the change back by hand; its summary is shown by: vdesk history",
-            ),
-        )
+    except UNUSABLE as error:
+        return (unusable(step, error),)
     return ()
+
+
+def unusable(step: Step, error: Exception) -> Problem:
+    """What is said of a step whose record makes no sense."""
+    return problem(
+        "journal.damaged",
+        f"the journal's record of {step.target} cannot be used",
+        f"{type(error).__name__}: {error}",
+        "take the change back by hand; its summary is shown by: vdesk history",
+    )
 
 
 def _mark(journal: Journal, entry: Entry, step: Step, state: str, left: list[Leftover]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from vdesk.changes import journal as log
-from vdesk.changes.change import kind_of
 from vdesk.changes.executor import Mode, consent
-from vdesk.changes.journal import Entry, Journal, Step
+from vdesk.changes.journal import Entry, Journal
 from vdesk.changes.undo import take_back
+from vdesk.changes.undo_views import back_view, back_views, explained
 from vdesk.host import Host
 from vdesk.host.lock import locked
 from vdesk.host.signals import undisturbed
@@ -21,11 +21,10 @@ from vdesk.model.errors import (
     HostError,
     NeedsRoot,
     Problem,
-    VdeskError,
     WrongUsage,
     problem,
 )
-from vdesk.model.report import ChangeView, Report
+from vdesk.model.report import Report
 
 OF_VMS = frozenset(
     {"domain", "undefine", "device-attach", "device-detach", "network-autostart", "disk", "disk-removal", "volume"}
@@ -74,11 +73,13 @@ def history(host: Host) -> Report:
 def undo(host: Host, number: int | None, everything: bool, mode: Mode, keep: Collection[str] = ()) -> Report:
     """Take back one entry, or all but the families of `keep`, newest first; by default what was interrupted, else the
     last one in force."""
-    live = _choose(entries(host), number, everything)
+    known = entries(host)
+    live = _choose(known, number, everything)
     chosen = [entry for entry in live if not _is_kept(entry, keep)]
     stays = ", ".join(f"{entry.id} ({entry.command})" for entry in live if entry not in chosen)
-    report = Report("undo", data={"entries": [entry.id for entry in chosen]}, changes=back_views(host, chosen))
-    report.errors = [damaged(entry) for entry in chosen if entry.damaged]
+    views, problems = back_views(host, chosen, known)
+    report = Report("undo", data={"entries": [entry.id for entry in chosen]}, changes=views)
+    report.errors = [*problems, *(damaged(entry) for entry in chosen if entry.damaged)]
     report.exit_code = LEFT_OVER if report.errors else OK
     if not report.changes and not report.errors:
         report.notes.append(f"There is nothing to take back{f' but what is kept: {stays}' if stays else ''}.")
@@ -126,19 +127,6 @@ def damaged(entry: Entry) -> Problem:
     )
 
 
-def back_views(host: Host, chosen: list[Entry]) -> list[ChangeView]:
-    """What would be taken back, in that order, as changes are shown."""
-    return [_view(host, step) for entry in chosen for step in entry.undoable]
-
-
-def _view(host: Host, step: Step) -> ChangeView:
-    try:
-        diff = kind_of(step.kind).undo_preview(host, step.record)
-    except (VdeskError, ValueError, KeyError, TypeError, AttributeError):
-        diff = ""
-    return ChangeView(step.kind, step.target, f"take back: {step.summary}", diff)
-
-
 def take_all_back(
     host: Host, chosen: list[Entry], mode: Mode, command: str | None, *, only_open: bool = False
 ) -> Report:
@@ -152,7 +140,7 @@ def take_all_back(
         now = {entry.id: entry for entry in journal.entries()}
         for entry in (now[each.id] for each in chosen if each.id in now):
             if entry.state == log.OPEN or not only_open:
-                _entry_back(host, journal, entry, mode, report)
+                _entry_back(host, journal, entry, mode, report, now.values())
                 report.errors += [damaged(entry)] if entry.damaged else []
     if report.errors:
         report.exit_code = LEFT_OVER
@@ -161,22 +149,27 @@ def take_all_back(
     return report
 
 
-def _entry_back(host: Host, journal: Journal, entry: Entry, mode: Mode, report: Report) -> None:
+def _entry_back(
+    host: Host, journal: Journal, entry: Entry, mode: Mode, report: Report, known: Collection[Entry]
+) -> None:
     """Take an entry back, between two lines of the journal; an interrupt waits until it is done with."""
     steps = entry.undoable
     if not steps and entry.damaged:
         return
-    views = [_view(host, step) for step in steps]
+    views = [back_view(host, step) for step in steps]
     with undisturbed():
         if entry.closed:
             _noted(journal.reopen, entry)  # where that fails (a full disk) the machine comes first
         left = take_back(host, journal, entry, steps, mode.progress)
         failed = [leftover.step.seq for leftover in left]
         for step, view in zip(steps, views, strict=True):
-            view.state = state.CHANGE_FAILED if step.seq in failed else state.UNDONE
+            if step.seq in failed:
+                view.state, view.diff = state.CHANGE_FAILED, ""
+            else:
+                view.state = state.UNDONE
         report.changes += views
         for leftover in left:
-            report.errors += leftover.problems
+            report.errors += explained(leftover.problems, entry, leftover.step, known)
         if not entry.closed:
             report.errors += _noted(journal.close, entry)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vdesk.changes.change import Change, Progress, Record
+from vdesk.changes.change import Ahead, Change, Progress, Record
 from vdesk.changes.commands import run_checked
-from vdesk.changes.disks import not_needed, shown
+from vdesk.changes.disks import not_needed, shown, without_owner
 from vdesk.host import Host
 from vdesk.model.errors import HostError, Refused, problem
 
@@ -78,6 +78,12 @@ class CreateVolume(Change):
                     f"remove it by hand when nobody needs it: sudo lvremove {group}/{name}",
                 )
             )
+
+    @classmethod
+    def foresee(cls, host: Host, record: Record, ahead: Ahead) -> str:
+        """The command line; the machine that it is for goes before it."""
+        cls.can_undo(host, without_owner(record, ahead))
+        return cls.undo_preview(host, record)
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
