@@ -49,16 +49,3 @@ def _makes_images(host: Host) -> bool:
     path = host.which("update-initramfs")
     text = host.text(path.lstrip("/")) if path else ""
     return path is not None and (not text or "mkinitramfs" in text)
-
-
-def image_paths(host: Host) -> list[str]:
-    """The initramfs images of the kernels that are installed, relative to the root, sorted."""
-    kernels = [name for top in ("lib/modules", "usr/lib/modules") for name in host.names(top)]
-    found = []
-    for name in host.names("boot"):
-        version = name.removeprefix("initrd.img-").removeprefix("initramfs-").removesuffix(".img")
-        ours = name.startswith(("initrd.img-", "initramfs-")) and version in kernels
-        arch = name in ("initramfs-linux.img", "initramfs-linux-lts.img", "initramfs-linux-zen.img")
-        if ours or arch:
-            found.append(f"boot/{name}")
-    return found

@@ -8,12 +8,15 @@ from typing import Any
 from vdesk.changes.change import DONE, Change, Progress, Record
 from vdesk.changes.commands import RunCommand, run_checked
 from vdesk.host import Host
-from vdesk.initramfs.builders import IN_IMAGE, Builder, builder, image_paths
+from vdesk.initramfs.builders import IN_IMAGE, Builder, builder
+from vdesk.initramfs.image_paths import image_paths, preset_paths
 from vdesk.model.errors import HostError, Refused, VdeskError, problem
 
 OLD = ".vdesk-old"
 UNFINISHED = ".new"
 """What update-initramfs writes first, and leaves behind when it is ended; it takes room for nothing."""
+UNIFIED = ".efi"
+"""Kernel and initramfs in one file: not every lsinitcpio can look into it."""
 BUILD_SECONDS = 3600.0  # every kernel's image, on a slow disk
 LIST_SECONDS = 300.0
 
@@ -33,12 +36,13 @@ class Initramfs(Change):
         self.summary = f"build the initramfs again ({tool.name}); this takes a while"
 
     def preview(self, host: Host) -> str:
-        """The command line."""
-        return f"$ {' '.join(self.tool.argv)}\n"
+        """The command line; where no image is found, that none will be looked into."""
+        seen = "" if image_paths(host) else "no image was found here that could be looked into afterwards\n"
+        return f"$ {' '.join(self.tool.argv)}\n{seen}"
 
     def check(self, host: Host) -> None:
         """There is room for a second set of images; Refused when it is known that there is not."""
-        paths = image_paths(host)
+        paths = [path for path in image_paths(host) if _in_boot(path)]
         needed, free = sum(host.stat(path).size for path in paths), host.free_bytes("boot")
         if free is not None and free < needed * 1.1:
             raise Refused(
@@ -74,6 +78,9 @@ class Initramfs(Change):
             progress(f"look into /{path}")
             argv = [*self.tool.list_argv, f"/{path}"]
             found = host.run(argv, timeout=LIST_SECONDS)
+            if found.exit_code and path.endswith(UNIFIED):
+                progress(f"/{path} could not be looked into: {found.stderr.strip()[-300:]}")
+                continue
             if found.exit_code:
                 raise HostError(
                     f"/{path}", found.stderr.strip()[-300:] or "it said nothing", f"{' '.join(argv)} failed"
@@ -91,13 +98,15 @@ class Initramfs(Change):
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
-        """The old images where they are still there; else new ones, from the files as they are by now."""
-        kept = [path for path in record["images"] if _is_image(path) and host.exists(path + OLD)]
+        """The old images where they are still there; else new ones, from the files as they are by now. Where no image
+        was known, those that there are may hold the list all the same."""
+        images = record["images"]
+        kept = [path for path in images if _is_image(host, path) and host.exists(path + OLD)]
         for path in kept:
             host.rename(path + OLD, path)
             if host.exists(path + UNFINISHED):
                 host.remove(path + UNFINISHED)
-        if len(kept) < len(record["images"]) and not _untouched(host, record):
+        if not images or (len(kept) < len(images) and not _untouched(host, record)):
             run_checked(host, record["argv"], BUILD_SECONDS, progress)
 
 
@@ -123,12 +132,17 @@ def _stamp(host: Host, path: str) -> list[Any]:
 
 
 def _untouched(host: Host, record: Record) -> bool:
-    """Whether every image is the one that was there before."""
-    return all(host.exists(path) and _stamp(host, path) == stamp for path, stamp in record["images"].items())
+    """Whether every image is the one that was there before; where none was known, that is not known."""
+    images = record["images"].items()
+    return bool(images) and all(host.exists(path) and _stamp(host, path) == stamp for path, stamp in images)
 
 
-def _is_image(path: str) -> bool:
+def _is_image(host: Host, path: str) -> bool:
     """Whether a path of a record is one that this module writes."""
+    return _in_boot(path) or path in preset_paths(host)
+
+
+def _in_boot(path: str) -> bool:
     return path.startswith("boot/") and "/" not in path.removeprefix("boot/")
 
 
