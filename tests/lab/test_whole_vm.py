@@ -166,7 +166,8 @@ def test_the_whole_definition(machine: Machine) -> None:
 def test_secure_boot(machine: Machine) -> None:
     """Windows 11's firmware really enforces: the lab's disc is not signed, and is denied. A stop gives all back."""
     create(machine, "eleven", "--os win11")
-    typed(machine, "sudo vdesk start eleven --yes", timeout=900)
+    started = typed(machine, "sudo vdesk start eleven --yes", timeout=900)
+    assert "Secure Boot does not let eleven start its disc" in started.out
     said = hears(machine, "eleven", "Access Denied")
     assert "GUEST-BOOTED-EFI" not in said
     assert pages(machine)[0] == 256

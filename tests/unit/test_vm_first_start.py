@@ -19,7 +19,7 @@ from vdesk.model.errors import INTERRUPTED, VdeskError, problem
 from vdesk.plans import vm_key, vm_life
 from vdesk.plans.vm_install import SHELL as SHELL_NOTE
 from vdesk.vm import firmware_log as firmware
-from vdesk.vm.firmware_log import ASKED, STARTED, STUCK, UNKNOWN, WORKING
+from vdesk.vm.firmware_log import ASKED, DENIED, STARTED, STUCK, UNKNOWN, WORKING
 
 XML = (GOLDEN / "defaults.xml").read_text(encoding="utf-8")
 # As OVMF was heard: Debian 12's 2022.11, an empty disk and an empty drive.
@@ -36,6 +36,7 @@ SHELL = (
     f"{CLEAR}\x1b[01;01HUEFI Interactive Shell v2.2\r\nEDK II\r\nUEFI v2.70 (EDK II, 0x00010000)\r\n"
     "\x1b[10;01H\x1b[1m\x1b[33m\x1b[40mShell> \x1b[0m\x1b[37m\x1b[40m"
 )
+REFUSED = 'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00001 " from PciRoot(0x0): Access Denied\r\n'
 NOTHING = "BdsDxe: No bootable option or device was found.\r\nBdsDxe: Press any key to enter the Boot Manager Menu.\r\n"
 MENU = 'BdsDxe: loading Boot0000 "UiApp" from Fv(7CB8BDC9)\r\nBdsDxe: starting Boot0000 "UiApp" from Fv(7CB8BDC9)\r\n'
 
@@ -110,6 +111,11 @@ def test_a_key_that_came_too_late(tmp_path: Path, end: str, capsys: pytest.Captu
     assert twice.first_start() == STUCK and twice.resets == 1
 
 
+def test_what_secure_boot_refuses_is_not_tried_again(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, {2: DISK + LOADS + REFUSED, 3: NOTHING})
+    assert machine.first_start() == DENIED and (machine.presses, machine.resets) == (3, 0)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -118,6 +124,7 @@ def test_a_key_that_came_too_late(tmp_path: Path, end: str, capsys: pytest.Captu
         (SHELL + "FS0:\\> \\EFI\\BOOT\\BOOTX64\r\n" + QUESTION, ASKED),  # somebody typed it
         (SHELL + DISC.replace("DVD-ROM", "HARDDISK"), STARTED),  # restarted since
         ("Press any key to enter the Boot Manager Menu", WORKING),
+        (REFUSED + NOTHING, DENIED), (REFUSED, WORKING), (REFUSED + DISC + QUESTION, ASKED),
     ],
 )  # fmt: skip
 def test_what_comes_last_counts(words: str, told: str) -> None:
@@ -134,6 +141,7 @@ def notes_after(machine: Machine, told: str) -> list[str]:
 def test_a_later_start_presses_again_only_where_setup_has_not_begun(tmp_path: Path) -> None:
     for told, forgot, said in (
         (ASKED, 1, "got it"), (STARTED, 1, "If its screen"), (UNKNOWN, 1, "If its screen"), (STUCK, 0, "twice"),
+        (DENIED, 0, "Secure Boot"),
     ):  # fmt: skip
         machine = Machine(tmp_path, {})
         notes = notes_after(machine, told)
@@ -174,7 +182,8 @@ def test_doctor_hears_the_firmware(machine: Host) -> None:
     assert [each.id for each in doctor(machine, "hoth").findings if each.level == "fail"] == []
     for words, failures in (
         (DISC + DISK + SHELL, ["doctor.efi-shell"]), (NOTHING, ["doctor.efi-shell"]),
-        (SHELL + DISC + QUESTION, []), (DISC + "Windows: error, black screen, Code 43, freeze\r\n", []),
+        (REFUSED + NOTHING, ["doctor.secure-boot"]), (SHELL + DISC + QUESTION, []),
+        (DISC + "Windows: error, black screen, Code 43, freeze\r\n", []),
     ):  # fmt: skip
         with changed(Path(machine.root), {log: words}):
             report = doctor(machine, "hoth")

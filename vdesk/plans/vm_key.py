@@ -30,7 +30,7 @@ def answer(
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
     """Press Enter until the disc's loader has gone on, and say how that ended: `asked` (the question was read, and
-    answered), `started` or `unknown` (pressed for long enough), `stuck`.
+    answered), `started` or `unknown` (pressed for long enough), `stuck` or `denied`.
 
     Where the firmware found nothing to start, it is begun again, once: the key came too late. VdeskError where a
     machine takes no keys, because it has ended."""
@@ -45,7 +45,7 @@ def answer(
             asked += told == firmware.ASKED
             started = clock() if told == firmware.WORKING else started
             late = clock() - started >= BLIND or clock() - begin >= LONGEST
-            if told == firmware.STUCK or asked > ANSWERED or late:
+            if told in (firmware.STUCK, firmware.DENIED) or asked > ANSWERED or late:
                 return told
 
     told = press(0)

@@ -17,7 +17,7 @@ from vdesk.plans.vm_look import find_vm
 from vdesk.plans.vm_preflight import preflight
 from vdesk.vm.defined import Defined, mark_without_install, read_defined, without_hugepages
 from vdesk.vm.domain_xml import MARK
-from vdesk.vm.firmware_log import ASKED, STUCK, UNKNOWN
+from vdesk.vm.firmware_log import ASKED, DENIED, STUCK, UNKNOWN
 
 START_SECONDS = 600.0
 SHUTDOWN_SECONDS = 120.0
@@ -30,6 +30,10 @@ SMALL_PAGES = (
 STAYED = (
     "Warning: the firmware of {name} found nothing to start, twice: the disc cannot be started by UEFI, or it asks for"
     " more than a key. Look at its screen; in the shell (`Shell>`) type FS0: and then \\EFI\\BOOT\\BOOTX64"
+)
+REFUSED = (
+    "Warning: Secure Boot does not let {name} start its disc, which is not signed, or was signed by a key that is"
+    " revoked since. What helps: vdesk doctor {name}"
 )
 
 # --- start
@@ -113,8 +117,8 @@ def after_key(libvirt: Libvirt, domain: Domain, told: str, notes: list[str]) -> 
     """What follows from how the disc was answered. Later starts must not press: Enter would restart Setup; they do
     where Setup has not begun."""
     mark = mark_without_install(domain.xml)
-    if told == STUCK:
-        notes[notes.index(SHELL)] = STAYED.format(name=domain.name)
+    if told in (STUCK, DENIED):
+        notes[notes.index(SHELL)] = (STAYED if told == STUCK else REFUSED).format(name=domain.name)
     elif mark:
         libvirt.forget_install(domain.name, mark, MARK)
     if told == ASKED:

@@ -59,8 +59,8 @@ def firmware(host: Host, name: str) -> Source:
     if words is None:
         return Source("", ())
     state, line = firmware_log.last_sign(words)
-    lines = [*firmware_log.DENIED.findall(words)[-1:], line] if state == firmware_log.STUCK else []
-    return Source(firmware_log.path(name), tuple(printable(each, LINE) for each in lines))
+    lines = [firmware_log.denied(words), line] if state == firmware_log.STUCK else []
+    return Source(firmware_log.path(name), tuple(printable(each, LINE) for each in lines if each))
 
 
 def libvirt_messages(host: Host) -> Source:

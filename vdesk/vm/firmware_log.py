@@ -11,8 +11,9 @@ from vdesk.host import Host
 from vdesk.model.errors import HostError
 
 LIMIT = 4 << 20
-UNKNOWN, WORKING, STARTED, ASKED, STUCK = "unknown", "working", "started", "asked", "stuck"
-DENIED = re.compile(r"BdsDxe: failed to load Boot[0-9A-F]{4} .*: (?:Access Denied|Security Violation)")
+UNKNOWN, WORKING, STARTED, ASKED = "unknown", "working", "started", "asked"
+STUCK, DENIED = "stuck", "denied"
+_DENIED = re.compile(r"BdsDxe: failed to load Boot[0-9A-F]{4} .*: (?:Access Denied|Security Violation)")
 _ESCAPE = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]")
 # In the order in which they are said; what comes last counts (edk2, PlatformBmPrintScLib and UefiBootManagerLib).
 _SIGNS = (
@@ -50,8 +51,15 @@ def size(host: Host, name: str) -> int:
 
 def state(words: str | None) -> str:
     """How far the firmware has come: `working` (it has started nothing yet), `started` (a disk's or disc's loader),
-    `asked` (the disc wants a key), `stuck` (it found nothing to start, and waits for a person), or `unknown`."""
-    return last_sign(words)[0]
+    `asked` (the disc wants a key), `stuck` (it found nothing to start, and waits for a person), `denied` (the same,
+    since Secure Boot refused what there was), or `unknown`."""
+    told = last_sign(words)[0]
+    return DENIED if told == STUCK and denied(words or "") else told
+
+
+def denied(words: str) -> str:
+    """The last line that tells of a loader that Secure Boot refused, empty without one."""
+    return next(iter(_DENIED.findall(words)[-1:]), "")
 
 
 def last_sign(words: str | None) -> tuple[str, str]:
