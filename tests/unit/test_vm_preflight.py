@@ -13,7 +13,7 @@ from tests.unit.scenes import Edits, changed
 from tests.unit.vm_cases import in_memory
 from vdesk.host import Host
 from vdesk.host.runner import LocalRunner
-from vdesk.model.errors import Problem, Refused, WrongUsage
+from vdesk.model.errors import Denied, Problem, Refused, WrongUsage
 from vdesk.plans import hook_status
 from vdesk.plans.vm_preflight import preflight
 from vdesk.vm.defined import Defined, read_defined
@@ -224,3 +224,18 @@ def test_what_only_the_hook_can_take(
             assert "not executable" in problem.what and "vdesk hook install" in problem.remedy
             (root / hook_status.PATH).chmod(0o755)
             assert "vm.no-hook" not in ids(look(root, found, force=rules))
+
+
+def test_a_hook_that_may_not_be_looked_at_is_not_a_missing_one(tmp_path: Path) -> None:
+    """As for a user of group libvirt where /etc/libvirt is root's alone."""
+
+    class Closed(Host):
+        def read_bytes(self, path: str, limit: int = 1 << 20) -> bytes:
+            if path == hook_status.PATH:
+                raise Denied("/" + path, "Permission denied (EACCES)")
+            return super().read_bytes(path, limit)
+
+    root = build("intel-hybrid", tmp_path / "machine")
+    with pytest.raises(Refused) as told:
+        preflight(Closed(str(root), LocalRunner()), machine("01:00.0", "01:00.1"))
+    assert {each.id for each in told.value.problems} == {"rule.in-use"}

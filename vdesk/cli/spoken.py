@@ -74,8 +74,8 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
         ctx.exit()
 
 
-def _telling(names: tuple[str, ...], tell: Callable[..., None], about: str) -> click.Option:
-    return click.Option(names, is_flag=True, is_eager=True, expose_value=False, callback=tell, help=about)
+def _telling(names: tuple[str, ...], show: Callable[..., None], about: str) -> click.Option:
+    return click.Option(names, is_flag=True, is_eager=True, expose_value=False, callback=show, help=about)
 
 
 # click's own look for a translation of their help in the system's folders, at each start.

@@ -10,12 +10,13 @@ from vdesk.changes.files import WriteFile
 from vdesk.host import Host, media
 from vdesk.model.errors import WrongUsage, problem
 from vdesk.vm.answer_disc import answer_disc as make_disc
+from vdesk.vm.answer_file import FOLDERS
 
 LIMIT = 4 << 20
 MODE = 0o600
 """It may hold a password."""
 NAMESPACE = "{urn:schemas-microsoft-com:unattend}"
-FOLDERS, TITLES = {"win10": "w10", "win11": "w11"}, {"win10": "Windows 10", "win11": "Windows 11"}
+TITLES = {"win10": "Windows 10", "win11": "Windows 11"}
 UNATTEND = f"{NAMESPACE}unattend"
 
 

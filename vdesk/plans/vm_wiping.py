@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from vdesk.host import Host, media
 from vdesk.host.pci import devices
-from vdesk.model.errors import HostError, Problem, Refused, VdeskError, problem
+from vdesk.model.errors import Problem, Refused, VdeskError, problem
 from vdesk.vm.spec import Disk, Spec, Usb
 
 STORAGE, USB_CONTROLLER, USB_STORAGE = "01", "0c03", "08"
@@ -87,5 +87,5 @@ def _has_data(host: Host, disk: Disk) -> bool:
         if disk.format != "raw":
             return found.size > HEAD
         return media.read_at(found, 0, HEAD).strip(b"\0") != b""
-    except (HostError, VdeskError):
+    except VdeskError:
         return False
