@@ -83,11 +83,9 @@ class Machine:
     # --- power
     def start(self, wake: bool = False) -> None:
         """Power on: after shutdown() or crash() on the disk as it was left."""
-        for name in SOCKETS:
-            (self.work / name).unlink(missing_ok=True)
-        words = self.hardware.command(self.work, f"file={self.disk},format=qcow2")
         begin = time.monotonic()
-        self.process = qemu.launch([*words, *(("-loadvm", qemu.SNAPSHOT) if wake else ())], self.work / "qemu.log")
+        self._power_on(*(("-loadvm", qemu.SNAPSHOT) if wake else ()))
+        assert self.process
         try:
             self.monitor = Monitor(self.work / "qmp.sock", self.process)
             self.agent = Agent(self.work / "agent.sock", self.process)
@@ -125,6 +123,12 @@ class Machine:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.transcript.note("power cut")
+
+    def cut_boot(self, seconds: float) -> None:
+        """Power on, and the power is gone again that many seconds later, however far the boot has come."""
+        self._power_on()
+        time.sleep(seconds)
+        self.crash()
 
     def wait_settled(self, timeout: float = 600) -> str:
         """Return `running` or `degraded`, when every job of the boot is done."""
@@ -212,6 +216,12 @@ class Machine:
         remove_stale(target.parent, self.hardware.state_stem(name) + "*.qcow2", target)
 
     # --- private
+    def _power_on(self, *more: str) -> None:
+        for name in SOCKETS:
+            (self.work / name).unlink(missing_ok=True)
+        words = self.hardware.command(self.work, f"file={self.disk},format=qcow2")
+        self.process = qemu.launch([*words, *more], self.work / "qemu.log")
+
     def _wait_boot(self, timeout: float = 900) -> None:
         seen = self.console.count(INT3)
         try:

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 
 CARD, SOUND, DISPLAY = "0000:01:00.0", "0000:01:00.1", "0000:00:02.0"
 STATE = "/var/lib/vdesk/boot/state"
+SAID = "journalctl -b --no-pager -o cat -u 'vdesk-boot*' | grep -v '^[A-Z]'"
 SLOW = 1800.0  # update-initramfs on emulated processors
 
 
@@ -32,8 +33,8 @@ def wait_for_phase(machine: Machine, phase: str, seconds: float = 240) -> dict[s
     raise AssertionError(f"{state(machine)}\n{machine.run('journalctl -b -u vdesk-boot* --no-pager').out}")
 
 
-def test_bound_at_boot(article: Machine) -> None:
-    """Now and at every boot, before the card's own drivers; left out once on demand; and all of it given back."""
+def bound_at_boot(article: Machine) -> None:
+    """Bind now and at every boot, before the card's own drivers, and give all of it back."""
     files = own_files(article)
     typed(article, f"sudo vdesk bind {CARD} --boot --yes", timeout=SLOW)
     assert [driver(article, each) for each in (CARD, SOUND)] == ["vfio-pci", "vfio-pci"]
@@ -58,6 +59,10 @@ def test_bound_at_boot(article: Machine) -> None:
     typed(article, "sudo vdesk undo --all --yes")
 
 
+def test_bound_at_boot(article: Machine) -> None:
+    bound_at_boot(article)
+
+
 def test_the_only_display_heals_by_itself(article: Machine) -> None:
     """The card of the only picture, taken by force: the trial is not confirmed, and the boot after it has a picture."""
     was = driver(article, DISPLAY)
@@ -72,8 +77,11 @@ def test_the_only_display_heals_by_itself(article: Machine) -> None:
         time.sleep(2)
     assert state(article)["phase"] == "trying" and "no graphics card" in state(article)["reason"]
     assert levels(document(article, "vdesk check", expect=3))["boot.binding"] == "warn"
+    assert "bound to vfio-pci" in article.run(SAID).out
     article.reboot()
     assert driver(article, DISPLAY) == was
+    assert "nothing is bound in this boot: " in article.run(SAID).out
+    typed(article, "vdesk bind --list --no-color")
     assert "connected" in article.run("cat /sys/class/drm/card*/status").out.split()
     failed = document(article, "vdesk check", expect=3)
     finding = next(each for each in failed["findings"] if each["id"] == "boot.binding")

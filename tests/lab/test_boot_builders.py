@@ -7,7 +7,7 @@ import pytest
 from .conftest import NewMachine
 from .debs import fetch
 from .machine import Machine
-from .test_boot_binding import CARD, SLOW, SOUND, wait_for_phase
+from .test_boot_binding import CARD, SLOW, SOUND, bound_at_boot, wait_for_phase
 from .typed import driver, own_files, typed
 
 pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(3600)]
@@ -36,6 +36,10 @@ def test_dracut(new_machine: NewMachine, suite: str) -> None:
     typed(machine, f"sudo vdesk unbind {CARD} --boot --yes", timeout=SLOW)
     assert [driver(machine, each) for each in (CARD, SOUND)] == ["", "snd_hda_intel"]
     assert [each for each in own_files(machine) if "initrd" not in each] == files
+
+
+def test_initramfs_tools_of_debian_12(new_machine: NewMachine) -> None:
+    bound_at_boot(new_machine(image="bookworm"))
 
 
 def test_another_kernel(article: Machine) -> None:
