@@ -135,6 +135,43 @@ def test_the_address_is_whole_afterwards(environment: dict[str, str]) -> None:
     child.close(force=True)
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("win$(touch RAN) `touch RAN`;touch RAN;x", "vdesk start w"),
+        ("two words 'here'", "vdesk start two\\ w"),
+        ("plain", "vdesk start 'pl"),
+        ("two words", "vdesk start --connect 'x y' two"),
+    ],
+)
+def test_a_name_is_one_word_whatever_it_holds(
+    environment: dict[str, str], tmp_path: Path, shell: str, name: str, typed: str
+) -> None:
+    """Completed and entered, the shell runs nothing of it, and vdesk gets the name as it is."""
+    root, said = tmp_path / "root", tmp_path / "said"
+    (root / "etc/libvirt/qemu").mkdir(parents=True)
+    (root / f"etc/libvirt/qemu/{name}.xml").write_text("<x/>")
+    child = (_bash if shell == "bash" else _zsh)({**environment, "VDESK_ROOT": str(root)})
+    child.sendline(f"cd {tmp_path}")
+    child.expect_exact(PROMPT)
+    # The command that is completed for, and then run in the place of vdesk.
+    child.send(typed + "\t")
+    while True:
+        try:
+            child.read_nonblocking(4096, 2)
+        except pexpect.TIMEOUT:
+            break
+    child.send("\x01")  # to the begin of the line
+    child.send(f"printf '%s\\n' > {said} ")
+    child.send("\r")
+    child.sendline("echo EN''DED")
+    child.expect_exact("ENDED")
+    child.close(force=True)
+    assert said.read_text().splitlines()[-1] == name
+    assert not (tmp_path / "RAN").exists()
+
+
 def test_a_machine_that_cannot_be_read_offers_nothing(environment: dict[str, str]) -> None:
     lost = {**environment, "VDESK_ROOT": "/nowhere", "COMP_WORDS": "vdesk\nbind\n0", "COMP_CWORD": "2"}
     done = subprocess.run(
