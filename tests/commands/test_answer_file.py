@@ -42,6 +42,18 @@ def test_the_file_is_written_and_create_takes_it(root: Path) -> None:
     assert SECRET not in planned.out and "tr0ub4dor" not in planned.out
 
 
+def test_the_password_is_not_in_what_undo_shows(root: Path) -> None:
+    """The disc is a file that vdesk made: taking it back shows that it goes, and not what it holds."""
+    on(root, *LINE, "--password-file", "/root/secret", "-y")
+    words = ("--unattended", "/root/answers.xml", "--disk", "4MiB", "--connect", "test:///default")
+    made = on(root, "create", "hoth", "--iso", ISO, "--gpu", "none", "--os", "win10", *words, "-y", "--json")
+    assert made.code == 0, made.out
+    for more in ((), ("--json",), ("-v",)):
+        shown = on(root, "undo", "-n", *more)
+        assert "hoth-unattended.iso" in shown.out and "tr0ub4dor" not in shown.out + shown.err
+    assert "Binary files" in on(root, "undo", "-n", "--json").out
+
+
 def test_nothing_is_written_over(root: Path) -> None:
     made = root / "root/answers.xml"
     made.write_text("mine", encoding="utf-8")

@@ -39,15 +39,21 @@ def content(host: Host, path: str) -> bytes | None:
 
 
 def unified(path: str, before: bytes | None, after: bytes | None) -> str:
-    """A unified diff of two contents; None is the absent file."""
+    """A unified diff of two contents; None is the absent file. Of what is no text, such as a disc with answers, which
+    may hold a password, it says that they differ, as diff does."""
+    if b"\0" in (before or b"") + (after or b""):
+        return f"Binary files {_named('a', path, before)} and {_named('b', path, after)} differ\n"
     old, new = ((each or b"").decode(errors="replace").splitlines(keepends=True) for each in (before, after))
-    names = ("/dev/null" if before is None else f"a/{path}", "/dev/null" if after is None else f"b/{path}")
     lines: list[str] = []
     from difflib import unified_diff
 
-    for line in unified_diff(old, new, *names):
+    for line in unified_diff(old, new, _named("a", path, before), _named("b", path, after)):
         lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(lines)
+
+
+def _named(side: str, path: str, data: bytes | None) -> str:
+    return "/dev/null" if data is None else f"{side}/{path}"
 
 
 class WriteFile(Change):
