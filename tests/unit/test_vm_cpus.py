@@ -10,6 +10,7 @@ import pytest
 from tests.commands.running import on
 from tests.machines.builder import build
 from vdesk.host import captured
+from vdesk.host.cpu_topology import parse_list
 from vdesk.plans.vm_cpus import cpu_map
 from vdesk.render import Output
 from vdesk.render.text import Writer
@@ -70,3 +71,9 @@ def test_a_hostile_definition(memory: Path) -> None:
     )
     found = cpu_map(host, f"<domain><cputune>{pins}<emulatorpin cpuset='0-70000'/></cputune></domain>")
     assert [core["vcpus"] for core in found["cores"] if core["vcpus"]] == [{"2": [0, 1]}]
+
+
+def test_a_list_of_cpus_that_repeats_itself() -> None:
+    """A captured tree may hold anything: no list fills the memory."""
+    assert parse_list("0-3,8") == (0, 1, 2, 3, 8)
+    assert parse_list(",".join(["0-65535"] * 8000)) == ()

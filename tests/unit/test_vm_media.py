@@ -105,6 +105,16 @@ def test_a_broken_disc_breaks_nothing(host: Host, wounds: list[tuple[int, bytes]
     open_udf(found, "sources", "install.wim")
 
 
+def test_a_disc_that_ends_in_the_first_name(host: Host) -> None:
+    path = Path(host.root, "short.iso")
+    plain_disc(path, "X")
+    data = path.read_bytes()
+    root = int.from_bytes(data[16 * 2048 + 158 : 16 * 2048 + 162], "little") * 2048
+    for length in (1, 20, 33, 34):
+        path.write_bytes(data[: root + length])
+        assert media.read_disc(media.find(host, "/short.iso", "--iso")).names == frozenset()
+
+
 def test_the_answer_disc(tmp_path: Path) -> None:
     """Another reader finds the file in it, on the ISO 9660 side and on Joliet's, as Windows reads it."""
     data = b"<unattend/>" * 500

@@ -13,6 +13,8 @@ NODES = "sys/devices/system/node"
 CPUINFO = "proc/cpuinfo"
 MEMINFO = "proc/meminfo"
 MOST_COUNTED = 1 << 12
+MOST = 1 << 16
+"""More CPUs than any kernel counts."""
 VENDORS = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"}
 
 
@@ -61,8 +63,10 @@ def parse_list(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for part in text.strip().split(","):
         first, dash, last = part.partition("-")
-        if is_number(first) and (not dash or is_number(last)) and int(last or first) < 1 << 16:
+        if is_number(first) and (not dash or is_number(last)) and int(last or first) < MOST:
             found.extend(range(int(first), int(last or first) + 1))
+        if len(found) > MOST:
+            return ()  # it names some of them again and again
     return tuple(found)
 
 

@@ -147,7 +147,7 @@ def _root_names(media: Media, primary: bytes) -> frozenset[str]:
     names, place = set(), 0
     while place < len(data):
         size = data[place]
-        if size < 34:
+        if size < 34 or place + size > len(data):
             place = (place // SECTOR + 1) * SECTOR
             continue
         name = data[place + 33 : place + 33 + data[place + 32]]

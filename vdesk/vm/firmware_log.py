@@ -66,10 +66,9 @@ def last_sign(words: str | None) -> tuple[str, str]:
     """That, and the line that told it, empty without one."""
     if words is None:
         return UNKNOWN, ""
-    found, place, line = WORKING, -1, ""
+    found, place = WORKING, -1
     for each, text in _SIGNS:
-        for match in re.finditer(text, words):
-            if match.start() > place:
-                found, place = each, match.start()
-                line = words[place:].partition("\n")[0]
-    return found, line
+        last = max((match.start() for match in re.finditer(text, words)), default=-1)
+        if last > place:
+            found, place = each, last
+    return found, "" if place < 0 else words[place:].partition("\n")[0]
