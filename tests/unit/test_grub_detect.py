@@ -54,7 +54,7 @@ OTHERS: list[tuple[str, dict[str, bytes], str]] = [
     ("proxmox-boot-tool", {"etc/kernel/proxmox-boot-uuids": b"A\n"}, "proxmox-boot-tool refresh"),
     ("kernelstub", {"usr/bin/kernelstub": b"", "etc/kernelstub/configuration": b"{}"}, "kernelstub -a 'intel_iommu=on"),
     ("systemd-boot", info("systemd-boot 257.9-1"), "kernel-install add-all"),
-    ("limine", info("Limine 9.6.7"), "limine-update"),
+    ("limine", info("Limine 9.6.7") | {"usr/bin/limine-update": b""}, "limine-update"),
     ("refind", info("rEFInd 0.14.2"), "refind_linux.conf"),
     ("uki", info("systemd-stub 257", "StubInfo"), "sign it again"),
     ("pbl", {"etc/os-release": b"ID=opensuse-tumbleweed\nID_LIKE='opensuse suse'\n"}, "update-bootloader --add-option"),

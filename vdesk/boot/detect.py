@@ -1,4 +1,4 @@
-"""Which boot loader gives this machine's kernel its arguments, and how to add one where vdesk does not do it itself.
+"""Which boot loader gives this machine's kernel its arguments.
 
 The order goes from what rules the others out to what may only lie around: not every installed loader is in use."""
 
@@ -13,26 +13,8 @@ from vdesk.model.errors import HostError
 EFIVARS = "sys/firmware/efi/efivars"
 LOADER_GUID = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 GRUB_CFG = "boot/grub/grub.cfg"
-
-# How to add ARGS by hand, by loader. https://systemd.io/BOOT_LOADER_INTERFACE and each tool's manual page.
-REMEDIES = {
-    "ostree": "sudo rpm-ostree kargs {append}",
-    "nixos": "add boot.kernelParams = [ {quoted} ]; to configuration.nix, then run: sudo nixos-rebuild switch",
-    "proxmox-boot-tool": "add {args} to the line in /etc/kernel/cmdline, then run: sudo proxmox-boot-tool refresh",
-    "kernelstub": "sudo kernelstub -a '{args}'",
-    "uki": "add {args} to /etc/kernel/cmdline (or a file in /etc/cmdline.d), then rebuild the image (mkinitcpio -P, "
-    "kernel-install add-all) and sign it again",
-    "systemd-boot": "add {args} to /etc/kernel/cmdline (copy /proc/cmdline first if it is not there), then run: "
-    "sudo kernel-install add-all; or edit the options line of the entry in loader/entries by hand",
-    "limine": "add {args} to KERNEL_CMDLINE[default] in /etc/default/limine and run: sudo limine-update; without that "
-    "file, to the cmdline of the entry in limine.conf",
-    "refind": "add {args} to the first line of /boot/refind_linux.conf, inside its second pair of quotes",
-    "pbl": "{pbl}; then run: sudo update-bootloader --config",
-    "grubby": 'sudo grubby --update-kernel=ALL --args="{args}"',
-    "grub-mkconfig": "add {args} to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, then run: "
-    "sudo grub-mkconfig -o /boot/grub/grub.cfg",
-    "unknown": "add {args} to the kernel's command line where your boot loader keeps it",
-}
+GRUB = ("grub", "proxmox")
+"""Loaders with update-grub; those with it and with grub-mkconfig alone read GRUB_CFG."""
 GRUB_FILES = ("usr/sbin/update-grub", GRUB_CFG, "boot/grub2/grub.cfg", "etc/default/grub", "etc/default/grub.d")
 LEFT_BEHIND = {
     "systemd-boot": ("boot/efi/loader/loader.conf", "efi/loader/loader.conf", "boot/loader/loader.conf"),
@@ -42,22 +24,18 @@ LEFT_BEHIND = {
 
 
 class Loader(NamedTuple):
-    """`name` is grub or a key of REMEDIES; `evidence` the file that says so; `supported` whether vdesk edits its
-    configuration; `doubt` names the other loader that may be the one in use."""
+    """`name` is grub, proxmox, unknown or a key of by_hand.WAYS; `evidence` the file that says so; `supported` whether
+    vdesk edits its configuration; `doubt` names the other loader that may be the one in use."""
 
     name: str
     evidence: str
     supported: bool = False
     doubt: str = ""
 
-    def remedy(self, words: list[str]) -> str:
-        """What a person does to add the arguments with this loader."""
-        return REMEDIES.get(self.name, REMEDIES["unknown"]).format(
-            args=" ".join(words),
-            append=" ".join(f"--append-if-missing={word}" for word in words),
-            quoted=" ".join(f'"{word}"' for word in words),
-            pbl="; ".join(f"sudo update-bootloader --add-option {word}" for word in words),
-        )
+    @property
+    def reads_grub_cfg(self) -> bool:
+        """Whether it takes the arguments from /boot/grub/grub.cfg, where that is there: not what another has left."""
+        return self.name in (*GRUB, "grub-mkconfig")
 
 
 def loader(host: Host) -> Loader:
@@ -88,13 +66,18 @@ def _booted(host: Host) -> Loader | None:
     """The loader that started this system, as it told systemd in an EFI variable (the boot loader interface)."""
     if stub := _variable(host, "StubInfo"):
         return Loader("uki", f"EFI variable StubInfo: {stub}")
-    text = _variable(host, "LoaderInfo")
+    text = loader_info(host)
     for word, name in (("systemd-boot", "systemd-boot"), ("limine", "limine"), ("refind", "refind")):
         if word in text.lower():
             return Loader(name, f"EFI variable LoaderInfo: {text}")
     if "grub" in text.lower():
         return _grub(host, f"EFI variable LoaderInfo: {text}")
     return None
+
+
+def loader_info(host: Host) -> str:
+    """The name that the loader which started this system gave itself; empty where it gave none."""
+    return _variable(host, "LoaderInfo")
 
 
 def _variable(host: Host, name: str) -> str:

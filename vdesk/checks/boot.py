@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vdesk.boot import by_hand
 from vdesk.boot.detect import loader
 from vdesk.checks.machine import Machine
 from vdesk.model.finding import INFO, OK, UNKNOWN, WARN, Finding, finding
@@ -32,4 +33,5 @@ def _finding(machine: Machine) -> Finding:
     if needless:
         return finding(NAME, INFO, f"{title}, and need not", evidence=found.evidence)
     cause = "vdesk iommu enable knows GRUB as Debian and Ubuntu have it"
-    return finding(NAME, WARN, title, cause=cause, remedy=found.remedy(WORDS), evidence=found.evidence)
+    remedy = by_hand.add(machine.host, found, WORDS)
+    return finding(NAME, WARN, title, cause=cause, remedy=remedy, evidence=found.evidence)

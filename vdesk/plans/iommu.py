@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vdesk.boot import grub, grub_cfg
+from vdesk.boot import by_hand, grub, grub_cfg
 from vdesk.boot.detect import Loader, loader
 from vdesk.boot.grub_decide import Outcome, decide, refuse_forbidden
 from vdesk.boot.grub_defaults import read_chain, settings
@@ -42,7 +42,7 @@ def enable(host: Host, *, igfx_off: bool, pt: bool) -> Plan:
     if not wanted.words:
         return _nothing_for_amd(host, plan)
     used = loader(host)
-    _refuse_loader(used, wanted)
+    _refuse_loader(host, used, wanted)
     outcome = decide(read_chain(host), wanted)
     if outcome.path is None and not _stale(host, outcome, wanted):
         return _nothing_to_change(plan, found, wanted)
@@ -50,8 +50,8 @@ def enable(host: Host, *, igfx_off: bool, pt: bool) -> Plan:
     return plan
 
 
-def _refuse_loader(used: Loader, wanted: Wanted) -> None:
-    by_hand = used.remedy(wanted.words)
+def _refuse_loader(host: Host, used: Loader, wanted: Wanted) -> None:
+    remedy = by_hand.add(host, used, wanted.words)
     if not used.supported:
         raise Refused(
             problem(
@@ -60,7 +60,7 @@ def _refuse_loader(used: Loader, wanted: Wanted) -> None:
                 f"{used.evidence} says so; vdesk edits GRUB as Debian and Ubuntu have it"
                 if used.name != "unknown"
                 else f"{used.evidence}; vdesk edits GRUB as Debian and Ubuntu have it",
-                by_hand,
+                remedy,
             )
         )
     if used.doubt:
@@ -69,8 +69,7 @@ def _refuse_loader(used: Loader, wanted: Wanted) -> None:
                 "boot.loader-in-doubt",
                 f"two boot loaders are installed, and which of them is in use cannot be told: GRUB and {used.doubt}",
                 f"GRUB was found by {used.evidence}; an argument given to the wrong one would never reach the kernel",
-                "see which one is in use with: sudo bootctl status; then add "
-                f"{' '.join(wanted.words)} to its configuration by hand",
+                remedy,
             )
         )
 
