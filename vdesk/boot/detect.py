@@ -15,6 +15,7 @@ LOADER_GUID = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 GRUB_CFG = "boot/grub/grub.cfg"
 GRUB = ("grub", "proxmox")
 """Loaders with update-grub; those with it and with grub-mkconfig alone read GRUB_CFG."""
+PROXMOX = "usr/bin/pveversion"
 GRUB_FILES = ("usr/sbin/update-grub", GRUB_CFG, "boot/grub2/grub.cfg", "etc/default/grub", "etc/default/grub.d")
 LEFT_BEHIND = {
     "systemd-boot": ("boot/efi/loader/loader.conf", "efi/loader/loader.conf", "boot/loader/loader.conf"),
@@ -69,7 +70,8 @@ def _booted(host: Host) -> Loader | None:
     text = loader_info(host)
     for word, name in (("systemd-boot", "systemd-boot"), ("limine", "limine"), ("refind", "refind")):
         if word in text.lower():
-            return Loader(name, f"EFI variable LoaderInfo: {text}")
+            kept = name == "systemd-boot" and _is_suse(host)  # update-bootloader looks after it too, and by itself
+            return Loader("pbl" if kept else name, f"EFI variable LoaderInfo: {text}")
     if "grub" in text.lower():
         return _grub(host, f"EFI variable LoaderInfo: {text}")
     return None
@@ -93,13 +95,19 @@ def _variable(host: Host, name: str) -> str:
 def _grub(host: Host, evidence: str) -> Loader:
     """GRUB, by the tools that the distribution gives it."""
     family = distribution(host).family
-    if family == "suse" or host.exists("etc/sysconfig/bootloader"):
+    if _is_suse(host):
         return Loader("pbl", evidence)
     if family == "fedora" or (host.exists("usr/sbin/grubby") and host.exists("boot/loader/entries")):
         return Loader("grubby", evidence)
+    if host.exists(PROXMOX):
+        return Loader("proxmox", f"/{PROXMOX}")
     if host.exists("usr/sbin/update-grub") or family == "debian" or not (family == "arch" or _mkconfig(host)):
         return Loader("grub", evidence, supported=True)
     return Loader("grub-mkconfig", evidence)
+
+
+def _is_suse(host: Host) -> bool:
+    return distribution(host).family == "suse" or host.exists("etc/sysconfig/bootloader")
 
 
 def _mkconfig(host: Host) -> bool:

@@ -18,11 +18,14 @@ from vdesk.plans.iommu_disable import disable
 from vdesk.plans.iommu_status import status
 
 COMMAND = "iommu enable"
+PROXMOX = "Proxmox VE (a server, not a desktop)"
 KEEPERS = {
     "grub-mkconfig": "GRUB without Debian's update-grub",
     "grubby": "grubby",
     "nixos": "NixOS",
     "ostree": "rpm-ostree",
+    "proxmox": PROXMOX,
+    "proxmox-boot-tool": PROXMOX,
     "pbl": "SUSE's update-bootloader",
     "refind": "rEFInd",
     "limine": "Limine",
