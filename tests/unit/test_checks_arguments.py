@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.scenes import Scene, Stage, booted
+from tests.unit.scenes import GONE, Scene, Stage, booted
+from vdesk.boot.detect import LOADER_GUID
 from vdesk.host import captured, cmdline
 from vdesk.model.finding import Finding
 
@@ -94,8 +95,60 @@ def test_the_worst_comes_first_and_all_are_told(stage: Stage) -> None:
     ],
 )
 def test_taking_out_is_the_distributions_way(stage: Stage, distribution: str, command: str) -> None:
-    scene = Scene("debian", {"proc/cmdline": "ro nomodeset\n", "etc/os-release": distribution})
+    tool = "usr/sbin/update-grub" if "ubuntu" not in distribution else "usr/bin/pacman"
+    scene = Scene("debian", {"proc/cmdline": "ro nomodeset\n", "etc/os-release": distribution, tool: GONE})
     assert command in about(stage, scene).remedy
+
+
+def info(name: str, text: str) -> dict[str, bytes]:
+    """An EFI variable of the boot loader interface."""
+    return {f"sys/firmware/efi/efivars/{name}-{LOADER_GUID}": b"\6\0\0\0" + text.encode("utf-16-le")}
+
+
+LOADERS: list[tuple[dict[str, str | bytes], str, str]] = [
+    ({"run/ostree-booted": ""}, "rpm-ostree kargs --append-if-missing=intel_iommu=on", "kargs --delete-if-present={}"),
+    ({"etc/NIXOS": ""}, 'boot.kernelParams = [ "intel_iommu=on" ]', "take {} out of boot.kernelParams"),
+    (
+        {"usr/bin/kernelstub": "", "etc/kernelstub/configuration": "{}"},
+        "kernelstub -a 'intel_iommu=on'",
+        "sudo kernelstub -d {}",
+    ),
+    ({**info("StubInfo", "stub 257"), "usr/bin/mkinitcpio": ""}, "ro x intel_iommu=on; then rebuild", "ro x; then"),
+    ({**info("LoaderInfo", "systemd-boot 257")}, "ro x intel_iommu=on; then run", "has none: ro x; then"),
+    ({**info("LoaderInfo", "Limine 9")}, "to the cmdline of the entry in limine.conf", "take {} out of the cmdline"),
+    ({**info("LoaderInfo", "rEFInd 0.14")}, '"Boot with standard options" "ro x intel', 'standard options" "ro x"'),
+    ({"etc/kernel/proxmox-boot-uuids": ""}, "sudo proxmox-boot-tool refresh", "sudo proxmox-boot-tool refresh"),
+    ({"usr/bin/pveversion": ""}, "add intel_iommu=on to GRUB_CMDLINE", "take {} out of /etc/default/grub, then"),
+    ({"boot/limine.conf": ""}, "bootctl status; then add intel_iommu=on", "bootctl status; then take {} out of its"),
+]
+
+
+@pytest.mark.parametrize(("files", "adds", "takes"), LOADERS)
+def test_the_way_is_the_loaders(stage: Stage, files: dict[str, str | bytes], adds: str, takes: str) -> None:
+    """Not the distribution's: Pop!_OS has no update-grub that counts, and `vdesk iommu enable` would be refused."""
+    without = Scene("off-in-kernel", {"proc/cmdline": "ro x\n", **files})
+    for id in ("kernel.iommu", "kernel.cmdline"):
+        remedy = about(stage, without, id).remedy
+        assert adds in remedy and "vdesk iommu enable" not in remedy, remedy
+    for word in ("nomodeset", "vfio_pci.ids=dead:beef", "intel_iommu=pt", "intel_iommu=yes"):
+        found = about(stage, Scene("debian", {"proc/cmdline": f"ro x {word}\n", **files}))
+        assert takes.format(word) in found.remedy and "vdesk iommu enable" not in found.remedy, found.remedy
+
+
+@pytest.mark.parametrize(("words", "now"), [("on,pt", "on"), ("on,yes", "on"), ("off,on", "on")])
+def test_a_part_goes_and_the_others_stay(stage: Stage, words: str, now: str) -> None:
+    """The tools take whole arguments: with `intel_iommu=on,yes` its `on` would go too."""
+    files = {"run/ostree-booted": "", "proc/cmdline": f"ro intel_iommu={words}\n"}
+    found = about(stage, Scene("debian", files)).remedy
+    assert f"write intel_iommu={now} in place of intel_iommu={words} where the boot loader keeps it" in found
+
+
+@pytest.mark.parametrize("text", ["intel_iommu=on", "quiet"])
+def test_what_another_loader_left_is_not_generated(stage: Stage, text: str) -> None:
+    """A grub.cfg that nobody reads: no reboot makes its argument count."""
+    entry = f"menuentry 'a' {{\n\tlinux\t/vmlinuz root=/dev/sda1 ro {text}\n}}\n"
+    files: dict[str, str | bytes] = {"boot/grub/grub.cfg": entry, **info("LoaderInfo", "systemd-boot 257")}
+    assert "kernel-install add-all" in about(stage, Scene("article", files), "kernel.iommu").remedy
 
 
 @pytest.mark.parametrize(

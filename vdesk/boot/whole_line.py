@@ -28,10 +28,11 @@ class Line(NamedTuple):
     kept: bool
 
     def having(self, added: Sequence[str]) -> str:
-        """The line with the arguments among what the kernel reads; those that are there are not put in twice."""
+        """The line with the arguments among what the kernel reads, unless they have the last word there already."""
         kernel = kernel_part(self.words or [])
         there = [word.text for word in self.words or []]
-        lacking = [each for each in added if each not in {word.plain for word in kernel}]
+        last = {word.name: word.plain for word in kernel}
+        lacking = [each for each in added if each not in last.values()]
         return " ".join([*there[: len(kernel)], *lacking, *there[len(kernel) :]])
 
     def without(self, argument: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vdesk.checks.iommu import about, enable, switched_off
-from vdesk.checks.machine import Machine
+from vdesk.checks.machine import BOOT, Machine
 from vdesk.host import cmdline
 from vdesk.host.iommu_state import OFF_IN_KERNEL
 from vdesk.host.pci import Device
@@ -108,31 +108,49 @@ def _intel_words(machine: Machine) -> list[str]:
 
 def _intel(machine: Machine, booted: tuple[str, ...]) -> Iterator[Wrong]:
     words = _intel_words(machine)
+    values = cmdline.values(booted, "intel_iommu")
+    by_vdesk = machine.loader.supported and not machine.loader.doubt
     if words and machine.iommu.vendor == "amd":
         word = f"intel_iommu={','.join(words)}"
-        yield Wrong(INFO, word, f"{word} does nothing on a machine with AMD's IOMMU", machine.take_out(word))
+        remedy = "; ".join(machine.take_out(each) for each in _spelled(booted, "intel_iommu"))
+        yield Wrong(INFO, word, f"{word} does nothing on a machine with AMD's IOMMU", remedy)
         return
     if "pt" in words:
         cause = "there is no intel_iommu=pt: iommu=pt was meant, and passthrough to a virtual machine needs neither"
-        yield Wrong(
-            WARN, "intel_iommu=pt", cause, "sudo vdesk iommu enable (--pt where iommu=pt is wanted), then reboot"
-        )
+        remedy = "sudo vdesk iommu enable (--pt where iommu=pt is wanted), then reboot"
+        yield Wrong(WARN, "intel_iommu=pt", cause, remedy if by_vdesk else _without(machine, values, "pt"))
     for word in words:
         if word != "pt" and not word.startswith(INTEL):
-            yield Wrong(WARN, f"intel_iommu={word}", f"intel_iommu has no value {word}", machine.take_out(word))
+            remedy = _without(machine, values, word)
+            yield Wrong(WARN, f"intel_iommu={word}", f"intel_iommu has no value {word}", remedy)
     if "on" in words and "off" in words:
         last = next(word for word in reversed(words) if word in ("on", "off"))
         cause = f"intel_iommu is switched both on and off; the last one wins: {last}"
-        yield Wrong(WARN, "intel_iommu=on and =off", cause, "sudo vdesk iommu enable, then reboot")
+        remedy = "sudo vdesk iommu enable, then reboot" if by_vdesk else _without(machine, values, "off")
+        yield Wrong(WARN, "intel_iommu=on and =off", cause, remedy)
+
+
+def _without(machine: Machine, values: tuple[str, ...], part: str) -> str:
+    """How one part goes from intel_iommu=VALUE; the tools of the loaders know whole arguments only."""
+    value = next(each for each in values if part in each.split(","))
+    rest = ",".join(each for each in value.split(",") if each != part)
+    if not rest:
+        return machine.take_out(f"intel_iommu={value}")
+    return f"write intel_iommu={rest} in place of intel_iommu={value} where the boot loader keeps it{BOOT}"
+
+
+def _spelled(booted: tuple[str, ...], name: str) -> list[str]:
+    """The arguments of that name as they were written: the tools do not take - and _ for the same."""
+    return [word for word in booted if cmdline.values((word,), name)]
 
 
 def _words(machine: Machine, booted: tuple[str, ...], name: str, valid: tuple[str, ...], why: str) -> Iterator[Wrong]:
     level = WARN if name == "amd_iommu" else INFO
-    for value in cmdline.values(booted, name):
-        for word in value.split(","):
+    for argument in _spelled(booted, name):
+        for word in argument.partition("=")[2].split(","):
             if word and not word.startswith(valid):
                 cause = f"{name} has no value {word}: {why}"
-                yield Wrong(level, f"{name}={word}", cause, machine.take_out(f"{name}={value}"))
+                yield Wrong(level, f"{name}={word}", cause, machine.take_out(argument))
 
 
 def _single(machine: Machine, booted: tuple[str, ...]) -> Iterator[Wrong]:
@@ -159,9 +177,10 @@ def _single(machine: Machine, booted: tuple[str, ...]) -> Iterator[Wrong]:
 
 def _by_id(machine: Machine, booted: tuple[str, ...]) -> Iterator[Wrong]:
     """vfio-pci.ids takes every device of the id."""
-    for value in cmdline.values(booted, "vfio-pci.ids"):
+    for argument in _spelled(booted, "vfio-pci.ids"):
+        value = argument.partition("=")[2]
         level, cause = claimed_by_id(machine.devices, value)
-        yield Wrong(level, f"vfio-pci.ids={value}", cause, machine.take_out(f"vfio-pci.ids={value}"))
+        yield Wrong(level, f"vfio-pci.ids={value}", cause, machine.take_out(argument))
 
 
 def claimed_by_id(devices: list[Device], value: str) -> tuple[str, str]:

@@ -8,7 +8,6 @@ from vdesk.host import acpi, cmdline
 from vdesk.host.iommu_state import OFF_IN_FIRMWARE
 from vdesk.host.iommu_state import UNKNOWN as NOT_KNOWN
 from vdesk.host.pci import GROUPS
-from vdesk.model.errors import HostError
 from vdesk.model.finding import FAIL, INFO, OK, UNKNOWN, WARN, Finding, finding
 from vdesk.model.kernel_args import effect, split
 
@@ -17,7 +16,7 @@ MENU = {
     "amd": 'set "IOMMU" (AMD-Vi) to Enabled, not Auto, and "SVM Mode" to Enabled',
     "other": 'enable "VT-d" (Intel) or "IOMMU" (AMD)',
 }
-ENABLE = "sudo vdesk iommu enable, then reboot"
+ON = ["intel_iommu=on"]
 UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 NAMES = ("iommu", "intel_iommu", "amd_iommu")
 
@@ -81,7 +80,7 @@ def kernel(machine: Machine) -> Finding:
         )
     if iommu.name == OFF_IN_FIRMWARE or not iommu.table:
         cause = "the firmware offers none"
-        remedy = _menu(machine) + ("" if iommu.vendor == "amd" else "; then sudo vdesk iommu enable, and reboot")
+        remedy = _menu(machine) + ("" if iommu.vendor == "amd" else f"; then {machine.put_in(ON)}, and reboot")
         return finding(name, FAIL, "the IOMMU is off", cause=cause, remedy=remedy, evidence=iommu.evidence)
     return _off_in_kernel(machine)
 
@@ -122,14 +121,12 @@ def switched_off(machine: Machine) -> str:
 
 
 def enable(machine: Machine) -> str:
-    """What brings intel_iommu=on into the next boot: vdesk, or only a reboot where grub.cfg has it already."""
-    try:
-        made = grub_cfg.effects(machine.host.read(grub_cfg.PATH))
-    except HostError:
-        made = []
+    """What brings intel_iommu=on into the next boot: vdesk, the loader's own way, or only a reboot where grub.cfg has
+    it already."""
+    made = grub_cfg.effects(machine.host.text(grub_cfg.PATH)) if machine.loader.reads_grub_cfg else []
     if made and made[0].intel and not made[0].forbids:
         return f"reboot: /{grub_cfg.PATH} has intel_iommu=on; if nothing changes then: vdesk iommu status"
-    return ENABLE
+    return f"{machine.put_in(ON)}, then reboot"
 
 
 def _intel(booted: tuple[str, ...]) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import NamedTuple
 
+from vdesk.boot import by_hand
+from vdesk.boot.detect import Loader, loader
 from vdesk.host import pci
 from vdesk.host.distribution import Distribution, distribution
 from vdesk.host.host import Host
@@ -36,6 +37,11 @@ class Machine(NamedTuple):
         return [device for device in self.devices if device.is_gpu]
 
     @property
+    def loader(self) -> Loader:
+        """The boot loader in use."""
+        return loader(self.host)
+
+    @property
     def see_more(self) -> str:
         """What shows more: root on a live machine, another capture otherwise."""
         if self.host.is_live:
@@ -52,14 +58,14 @@ class Machine(NamedTuple):
         return finding(id, UNKNOWN, title, cause=cause, remedy=AGAIN, evidence=f"/{path} is not there")
 
     def take_out(self, word: str) -> str:
-        """How to take an argument out of the kernel's command line, as this distribution does it."""
-        quoted = shlex.quote(word)
-        way = {
-            "fedora": f"sudo grubby --update-kernel=ALL --remove-args={quoted}",
-            "suse": f"sudo update-bootloader --del-option {quoted} && sudo update-bootloader --config",
-            "arch": f"take {word} out of /etc/default/grub, then: sudo grub-mkconfig -o /boot/grub/grub.cfg",
-        }
-        return way.get(self.distribution.family, f"take {word} out of /etc/default/grub, then: sudo update-grub") + BOOT
+        """How to take an argument out of the kernel's command line, as the boot loader in use has it."""
+        return by_hand.remove(self.host, self.loader, word) + BOOT
+
+    def put_in(self, words: list[str], options: str = "") -> str:
+        """How to add arguments: `iommu enable` with these options, or by hand where it would refuse the loader."""
+        if self.loader.supported and not self.loader.doubt:
+            return f"sudo vdesk iommu enable{options}"
+        return by_hand.add(self.host, self.loader, words)
 
 
 def look(host: Host) -> Machine:
