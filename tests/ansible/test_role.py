@@ -10,6 +10,11 @@ import pytest
 from tests.ansible.playing import MODULE, ROLE, Controller, Variables, local
 from tests.machines.builder import build
 from tests.trees import Snapshot, difference, snapshot
+from tests.unit.grub_judge import generated
+from vdesk.changes import executor
+from vdesk.changes.executor import Mode
+from vdesk.host import captured
+from vdesk.plans import iommu
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -119,3 +124,18 @@ def test_an_address_without_quotes(controller: Controller) -> None:
     assert (played.code, played.changed) == (2, {"here": 0})
     assert "60.0 is no PCI address. Write addresses in quotes" in played.out
     assert "Look at the boot configuration" not in played.out
+
+
+def test_no_reboot_where_another_loader_starts_the_host(controller: Controller, memory: Path) -> None:
+    """The run after the reboot says so, where it would reboot the host each time."""
+    place = memory / "article"
+    build("article", place)
+    host = captured(str(place))
+    assert executor.run(iommu.enable(host, igfx_off=False, pt=False), host, Mode(yes=True)).exit_code == 0
+    generated(place, "quiet splash intel_iommu=on")
+    (place / "proc/sys/kernel/random/boot_id").write_text("another\n")
+    variables = VARIABLES | {"vdesk_reboot": True}
+    play = PLAY | {"roles": [{"role": ROLE, "vars": variables}]}
+    played = controller.play(play, {"host": local(machine=str(place))})
+    assert played.code == 2 and "has intel_iommu=on since an earlier boot" in played.out, played.out
+    assert "sudo vdesk iommu disable" in played.out and "Reboot" not in played.out.rpartition("TASK")[2]

@@ -62,6 +62,17 @@ def _outside(text: str) -> tuple[str, str]:
 
 def kernel_lines(text: str) -> list[list[Word]]:
     """The arguments of each kernel entry, without the kernel's path: those of 10_linux where it has any, else all."""
+    own, others = _entries(text)
+    return own or others
+
+
+def every_line(text: str) -> list[list[Word]]:
+    """The arguments of all kernel entries, those of 10_linux first, also those of other systems and of a person's."""
+    own, others = _entries(text)
+    return own + others
+
+
+def _entries(text: str) -> tuple[list[list[Word]], list[list[Word]]]:
     own: list[list[Word]] = []
     others: list[list[Word]] = []
     section = ""
@@ -72,7 +83,7 @@ def kernel_lines(text: str) -> list[list[Word]]:
         stripped = line.lstrip(" \t")
         if stripped.startswith(STARTS):
             (own if section.startswith("10_linux") else others).append(_arguments(stripped))
-    return own or others
+    return own, others
 
 
 def _arguments(line: str) -> list[Word]:

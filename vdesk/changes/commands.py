@@ -117,8 +117,8 @@ class GenerateFile(Change):
         return _generate(host, self.kept, progress, self.accept)
 
     def done(self, host: Host) -> Record:
-        """The digest of what was generated, so that undo sees whether somebody generated it again since."""
-        return {"after": digest(content(host, self.path))}
+        """Digest and time of what was generated, so that it is seen whether somebody generated it again since."""
+        return {"after": digest(content(host, self.path)), "mtime": host.stat(self.path).mtime_ns}
 
     @classmethod
     def undo_preview(cls, host: Host, record: Record) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vdesk.boot import grub_cfg
+from vdesk.boot.unread import unread
 from vdesk.checks.machine import Machine
 from vdesk.host import acpi, cmdline
 from vdesk.host.iommu_state import OFF_IN_FIRMWARE
@@ -103,6 +104,9 @@ def _off_in_kernel(machine: Machine) -> Finding:
     elif any(value.startswith("on") for value in _intel(iommu.booted)):
         cause = "the kernel was booted with intel_iommu=on and still made no groups"
         remedy = "look why with: journalctl -k -b --grep DMAR; an update of the firmware often helps"
+    past = unread(machine.host)
+    if past is not None and past.remedy == remedy:
+        cause = f"{past.what}; {past.cause}; {past.evidence}"
     title = "the firmware has an IOMMU, the kernel does not use it"
     booted = f"; /{cmdline.PATH}: {' '.join(about(iommu.booted or ())) or 'no argument about it'}"
     return finding("kernel.iommu", FAIL, title, cause=cause, remedy=remedy, evidence=iommu.evidence + booted)
@@ -125,7 +129,10 @@ def enable(machine: Machine) -> str:
     it already."""
     made = grub_cfg.effects(machine.host.text(grub_cfg.PATH)) if machine.loader.reads_grub_cfg else []
     if made and made[0].intel and not made[0].forbids:
-        return f"reboot: /{grub_cfg.PATH} has intel_iommu=on; if nothing changes then: vdesk iommu status"
+        past = unread(machine.host)
+        if past is not None:
+            return past.remedy
+        return f"reboot: /{grub_cfg.PATH} has intel_iommu=on; if nothing changes then: sudo vdesk iommu status"
     return f"{machine.put_in(ON)}, then reboot"
 
 

@@ -7,6 +7,7 @@ from vdesk.boot.detect import Loader, loader
 from vdesk.boot.grub_decide import Outcome, decide, refuse_forbidden
 from vdesk.boot.grub_defaults import read_chain, settings
 from vdesk.boot.grub_edit import command_line
+from vdesk.boot.unread import unread
 from vdesk.changes.journal import SKIPPED, Journal
 from vdesk.changes.plan import Plan
 from vdesk.host import Host
@@ -48,7 +49,7 @@ def enable(host: Host, *, igfx_off: bool, pt: bool) -> Plan:
     _refuse_loader(host, used, wanted)
     outcome = decide(read_chain(host), wanted)
     if outcome.path is None and not _stale(host, outcome, wanted):
-        return _nothing_to_change(plan, found, wanted)
+        return _nothing_to_change(host, plan, found, wanted)
     _fill(host, plan, outcome, wanted)
     return plan
 
@@ -125,10 +126,15 @@ def _nothing_for_amd(host: Host, plan: Plan) -> Plan:
     return plan
 
 
-def _nothing_to_change(plan: Plan, found: IommuState, wanted: Wanted) -> Plan:
+def _nothing_to_change(host: Host, plan: Plan, found: IommuState, wanted: Wanted) -> Plan:
     plan.notes.append(f"Nothing to change: {' '.join(wanted.words)} is configured already.")
     if found.booted is not None and not wanted.met_by(effect(split(" ".join(found.booted)))):
-        plan.notes += NEXT
+        past = unread(host)
+        if past is None:
+            plan.notes += NEXT
+        else:
+            title, cause, remedy, seen = past
+            plan.findings.append(finding("kernel.iommu", WARN, title, cause=cause, remedy=remedy, evidence=seen))
     return plan
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from vdesk.boot import grub_cfg
-from vdesk.boot.detect import Loader, loader
+from vdesk.boot import by_hand, grub_cfg
+from vdesk.boot.detect import GRUB, Loader, loader
 from vdesk.boot.grub_defaults import MAIN, decoded, read_chain, settings
 from vdesk.boot.grub_edit import command_line
+from vdesk.boot.unread import Unread, unread
 from vdesk.host import Host
 from vdesk.host.iommu_state import state
 from vdesk.model.errors import Absent, HostError, VdeskError
@@ -20,11 +21,13 @@ CMDLINE = "proc/cmdline"
 
 def status(host: Host) -> dict[str, Any]:
     """`data` of `iommu status`: state and log of the kernel, and the arguments. `configured`, `generated` and `booted`
-    are lists of words, None where they cannot be told; `generated` is `unknown` where grub.cfg may not be read."""
+    are lists of words, None where they cannot be told; `generated` is `unknown` where grub.cfg may not be read.
+    `unread` says why no reboot will make them agree; None where nothing tells."""
     found, used = state(host), loader(host)
     configured, reason = _configured(host, used)
-    generated, now = _generated(host), booted(host)
+    generated, now = _generated(host, used), booted(host)
     differing = _disagreements(configured, generated, now)
+    past = unread(host) if ["generated", "booted"] in differing else None
     return {
         "state": found.name,
         "vendor": found.vendor,
@@ -35,13 +38,14 @@ def status(host: Host) -> dict[str, Any]:
         "log": list(found.log or ()),
         "loader": {"name": used.name, "evidence": used.evidence, "supported": used.supported},
         "disagreements": differing,
-        "next": _next(differing, used),
+        "next": _next(host, differing, used, past),
+        "unread": past._asdict() if past else None,
     }
 
 
 def _configured(host: Host, used: Loader) -> tuple[list[str] | None, str]:
     """The words that /etc/default/grub and its folder give, and why they cannot be told."""
-    if used.name not in ("grub", "grub-mkconfig"):
+    if not used.reads_grub_cfg:
         return None, f"the boot loader is {used.name}, not GRUB"
     try:
         chain = read_chain(host)
@@ -55,8 +59,11 @@ def _configured(host: Host, used: Loader) -> tuple[list[str] | None, str]:
     return [decoded(word) for word in about_iommu(line.words)], ""
 
 
-def _generated(host: Host) -> list[str] | str | None:
-    """The words of grub.cfg's first kernel entry; None where it has none, `unknown` where it cannot be read."""
+def _generated(host: Host, used: Loader) -> list[str] | str | None:
+    """The words of grub.cfg's first kernel entry; None where it has none, `unknown` where it cannot be read. What lies
+    there beside another loader counts for nothing."""
+    if not used.reads_grub_cfg:
+        return None
     try:
         entries = grub_cfg.kernel_lines(host.read(grub_cfg.PATH))
     except Absent:
@@ -86,9 +93,11 @@ def _disagreements(
     return [[first, second] for (first, one), (second, other) in pairwise(stages) if one != other]
 
 
-def _next(differing: list[list[str]], used: Loader) -> list[str]:
+def _next(host: Host, differing: list[list[str]], used: Loader, past: Unread | None) -> list[str]:
     """What to run so that they agree."""
-    update = "sudo update-grub" if used.name == "grub" else "sudo grub-mkconfig -o /boot/grub/grub.cfg"
+    if past is not None:
+        return ["sudo vdesk iommu disable"]
+    update = "sudo update-grub" if used.name in GRUB else by_hand.mkconfig(host)
     todo: list[str] = []
     if ["configured", "generated"] in differing:
         todo.append(update)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from vdesk.boot.unread import unread
 from vdesk.changes.choices import WITHOUT, Choices
 from vdesk.changes.journal import Entry
 from vdesk.changes.plan import Plan
@@ -123,7 +124,11 @@ def _booted_without(scene: Scene, step: Step) -> None:
     found = state(scene.host)
     on = found.booted is not None and effect(split(" ".join(found.booted))).intel is True
     if found.vendor != "amd" and not on:
-        scene.reboot = "the kernel's argument"
+        past = unread(scene.host)
+        if past is None:
+            scene.reboot = "the kernel's argument"
+        else:
+            step.state, step.why, step.command = TODO, f"{past.what}: {past.cause}", past.remedy
         return
     wrong = scene.finding("kernel.iommu")
     step.state, step.why, step.command = TODO, f"{wrong.title}: {wrong.cause}", wrong.remedy

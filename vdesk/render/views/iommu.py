@@ -27,7 +27,11 @@ def status(out: Writer, report: Report, output: Output) -> None:
         out.say("kernel", line, "dim")
     for first, second in data.get("disagreements", []):
         out.say("differ", f"what is {first} is not what is {second}", "yellow")
-    if data.get("next"):
+    if data.get("unread"):
+        past = data["unread"]
+        for label, key in (("warn", "what"), ("why", "cause"), ("seen", "evidence"), ("do", "remedy")):
+            out.say(label, past[key], "yellow" if key == "what" else "")
+    elif data.get("next"):
         out.say("do", ", then ".join(data["next"]), "bold")
 
 
