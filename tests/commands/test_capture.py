@@ -65,6 +65,15 @@ def test_nothing_private_is_in_it(tmp_path: Path) -> None:
     assert levels == there
 
 
+def test_of_the_kernels_configuration_only_what_is_looked_for(tmp_path: Path) -> None:
+    root = build("debian", tmp_path / "machine")
+    (config,) = (root / "boot").glob("config-*")
+    config.write_text(f"{config.read_text()}CONFIG_LOCALVERSION='mine'\n")
+    assert vdesk("--root", root, "capture", tmp_path / "captured").code == 0
+    kept = (tmp_path / "captured/boot" / config.name).read_text()
+    assert "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y\n" in kept and "LOCALVERSION" not in kept
+
+
 def test_processes_that_hold_no_device_are_nobodys_business(tmp_path: Path) -> None:
     root = build("article-booted", tmp_path / "machine")
     for pid, target in (("77", "/dev/snd/controlC1"), ("78", "/home/me/diary")):

@@ -55,6 +55,73 @@ def test_not_needed_is_said_and_written(tmp_path: pathlib.Path) -> None:
     assert titles(captured(str(tmp_path))) == []
 
 
+RELEASE = "6.12.48+deb13-amd64"
+DEFAULT = "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF"
+
+
+def debian(root: pathlib.Path, *, config: str | None = f"{DEFAULT}=y\n", address: str = "0000:00:02.0") -> None:
+    """Debian's kernel on a machine with Intel's graphics, VT-d on by default."""
+    write(root, f'{D}="quiet"\n')
+    turn_on(root)
+    files = {
+        "etc/os-release": "ID=debian\n",
+        "proc/sys/kernel/osrelease": f"{RELEASE}\n",
+        **{f"sys/bus/pci/devices/{address}/{name}": text for name, text in INTEL.items()},
+    }
+    if config is not None:
+        files[f"boot/config-{RELEASE}"] = config
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+INTEL = {"vendor": "0x8086\n", "device": "0x1912\n", "class": "0x030000\n"}
+
+
+@pytest.mark.parametrize("config", [f"A=y\n{DEFAULT}=y\n", None])
+def test_debians_default_for_the_integrated_graphics_changes(tmp_path: pathlib.Path, config: str | None) -> None:
+    """The argument is not needed, and does more there than nothing; said before it is written."""
+    debian(tmp_path, config=config)
+    host = captured(str(tmp_path))
+    assert titles(host) == ["kernel.iommu info", "kernel.cmdline info"]
+    said = iommu.enable(host, igfx_off=False, pt=False).findings[1].title
+    assert said.startswith("intel_iommu=on also turns on the translation of the integrated graphics (0000:00:02.0)")
+    assert titles(host, igfx_off=True) == ["kernel.iommu info"]
+    (tmp_path / "proc/cmdline").write_text("root=/dev/sda1 intel_iommu=on\n")
+    assert titles(captured(str(tmp_path))) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (f"boot/config-{RELEASE}", f"CONFIG_INTEL_IOMMU_DEFAULT_ON=y\n# {DEFAULT} is not set\n"),
+        ("proc/sys/kernel/osrelease", "6.12.48-custom\n"),
+        ("proc/sys/kernel/osrelease", "../../../etc\n"),
+        ("sys/bus/pci/devices/0000:00:02.0/vendor", "0x10de\n"),
+        ("sys/bus/pci/devices/0000:00:02.0/class", "0x020000\n"),
+    ],
+)
+def test_elsewhere_nothing_is_said_of_it(tmp_path: pathlib.Path, path: str, text: str) -> None:
+    debian(tmp_path)
+    (tmp_path / path).write_text(text)
+    assert titles(captured(str(tmp_path))) == ["kernel.iommu info"]
+
+
+def test_other_kernels_and_cards_without_their_configuration(tmp_path: pathlib.Path) -> None:
+    debian(tmp_path, config=None, address="0000:03:00.0")
+    assert titles(captured(str(tmp_path))) == ["kernel.iommu info"]
+    for name, text in INTEL.items():
+        path = tmp_path / "sys/bus/pci/devices/0000:00:02.0" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert len(titles(captured(str(tmp_path)))) == 2
+    (tmp_path / "proc/sys/kernel/osrelease").write_text("4.19.0-27-amd64\n")
+    assert titles(captured(str(tmp_path))) == ["kernel.iommu info"]
+    (tmp_path / "proc/sys/kernel/osrelease").write_text(f"{RELEASE}\n")
+    (tmp_path / "etc/os-release").write_text("ID=ubuntu\nID_LIKE=debian\n")
+    assert titles(captured(str(tmp_path))) == ["kernel.iommu info"]
+
+
 def test_firmware_off_is_written_with_a_warning(tmp_path: pathlib.Path) -> None:
     write(tmp_path, f'{D}="quiet"\n')
     (tmp_path / "sys/firmware/acpi/tables/DMAR").rename(tmp_path / "sys/firmware/acpi/tables/FACP")

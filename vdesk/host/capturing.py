@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from vdesk.host.kernel_config import CONFIG
 from vdesk.host.names import PCI_IDS
 from vdesk.host.recorded import COMMANDS, MACHINE
 from vdesk.host.recording import RecordingHost
@@ -128,6 +129,8 @@ def _cut(path: str, data: bytes, files: dict[str, bytes]) -> bytes:
         return _pci_ids(text, _vendors(files)).encode("utf-8", "surrogateescape")
     if path.endswith("/modules.alias"):
         return _lines(text, lambda line: line.startswith("alias pci:")).encode("utf-8", "surrogateescape")
+    if path.startswith(CONFIG):
+        return _lines(text, lambda line: "INTEL_IOMMU" in line).encode("utf-8", "surrogateescape")
     if path == "var/lib/dpkg/status":
         return _packages(text).encode("utf-8", "surrogateescape")
     if path in ("etc/passwd", "etc/group"):

@@ -12,6 +12,8 @@ from vdesk.changes.journal import SKIPPED, Journal
 from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.host.iommu_state import ON, WITHOUT_IRQ_REMAP, IommuState, state
+from vdesk.host.kernel_config import integrated_left_out
+from vdesk.host.pci import Device, devices
 from vdesk.model.errors import HostError, Refused, problem
 from vdesk.model.finding import INFO, WARN, Finding, finding
 from vdesk.model.kernel_args import Wanted, effect, kernel_part, split
@@ -41,7 +43,7 @@ def enable(host: Host, *, igfx_off: bool, pt: bool) -> Plan:
     Refused for a loader that vdesk does not edit, for `iommu=off` by a person, and where no place is safe."""
     found = state(host)
     wanted = Wanted(found.vendor != "amd", igfx_off and found.vendor != "amd", pt)
-    plan = Plan(COMMAND, "Turn the IOMMU on", findings=_findings(found, igfx_off))
+    plan = Plan(COMMAND, "Turn the IOMMU on", findings=_findings(host, found, igfx_off))
     plan.data = {"arguments": wanted.words, "vendor": found.vendor, "file": None}
     if not wanted.words:
         return _nothing_for_amd(host, plan)
@@ -85,7 +87,7 @@ def _not_edited(used: Loader) -> str:
     return f"this machine's boot configuration is kept by {keeper}, which vdesk does not edit"
 
 
-def _findings(found: IommuState, igfx_off: bool) -> list[Finding]:
+def _findings(host: Host, found: IommuState, igfx_off: bool) -> list[Finding]:
     """What a person should know before: firmware off, an argument that this machine does not need."""
     result: list[Finding] = []
     if found.table == "" and found.name not in (ON, WITHOUT_IRQ_REMAP):
@@ -105,10 +107,37 @@ def _findings(found: IommuState, igfx_off: bool) -> list[Finding]:
     if found.vendor == "intel" and _on_by_itself(found):
         title = "The argument is not needed: this kernel turns the IOMMU on by itself"
         result.append(finding("kernel.iommu", INFO, title, evidence=found.evidence))
+    if found.vendor == "intel" and not igfx_off:
+        result += _integrated(host, found)
     if found.vendor == "other":
         title = "Whether this machine has Intel's IOMMU could not be told; intel_iommu=on does nothing elsewhere"
         result.append(finding("kernel.cmdline", INFO, title, evidence=found.evidence))
     return result
+
+
+def _integrated(host: Host, found: IommuState) -> list[Finding]:
+    """What the argument does besides, where the kernel's default leaves the graphics on the root bus untranslated and
+    this boot has not changed that (drivers/iommu/intel/iommu.c with Debian's patch, dmar_map_intgpu)."""
+    if found.booted is None or effect(split(" ".join(found.booted))).intel is True:
+        return []
+    seen = integrated_left_out(host)
+    graphics = [each.address for each in _devices(host) if each.is_gpu and each.vendor == "8086"]
+    mine = next((str(address) for address in graphics if address.bus == 0), "")
+    if not (seen and mine):
+        return []
+    title = (
+        f"intel_iommu=on also turns on the translation of the integrated graphics ({mine}), which this kernel leaves"
+        " off by default"
+    )
+    return [finding("kernel.cmdline", INFO, title, evidence=seen)]
+
+
+def _devices(host: Host) -> list[Device]:
+    """The PCI functions; none where they cannot be read."""
+    try:
+        return devices(host, names=False)
+    except HostError:
+        return []
 
 
 def _on_by_itself(found: IommuState) -> bool:
