@@ -15,7 +15,7 @@ from vdesk.host import Host
 from vdesk.host.kernel_model import KernelModel
 from vdesk.host.runner import LocalRunner
 from vdesk.host.tree import Tree
-from vdesk.initramfs import image
+from vdesk.initramfs.building import OLD
 from vdesk.model.address import parse_address
 from vdesk.model.errors import Refused
 from vdesk.model.report import Report
@@ -177,7 +177,7 @@ def test_cut_off_while_images_are_built(machine: Machine) -> None:
         machine.bind(cut_at_kind(6))
     for number, path in enumerate(IMAGES):
         place = machine.root / path
-        place.with_name(place.name + image.OLD).hardlink_to(place)
+        place.with_name(place.name + OLD).hardlink_to(place)
         if not number:
             new = place.with_name("new")
             new.write_text("new\n")

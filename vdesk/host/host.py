@@ -155,10 +155,6 @@ class Host:
         """Append to a log and fsync; not `durable`, the next append does that for both."""
         writing.append(self.tree, path, data, mode, durable)
 
-    def keep(self, path: str, kept: str) -> None:
-        """Give a file a second name beside it, so that its bytes outlive a replacement."""
-        writing.keep(self.tree, path, kept)
-
     def rename(self, path: str, new: str) -> None:
         """Give a file another name, in place of what has it."""
         writing.rename(self.tree, path, new)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 from vdesk.host.tree import Tree, fail
@@ -33,14 +32,14 @@ def write(tree: Tree, path: str, data: bytes, mode: int | None, owner: tuple[int
         if owner is not None and owner != (os.geteuid(), os.getegid()):
             os.fchown(handle, *owner)
         os.fchmod(handle, mode if mode is not None else (old.st_mode & 0o7777 if old else 0o644))
-        _copy_label(real, handle)
+        copy_label(real, handle)
         os.fsync(handle)
         os.rename(temporary, real)
     except OSError as error:
-        _discard(temporary)
+        discard(temporary)
         fail(path, error)
     except BaseException:
-        _discard(temporary)
+        discard(temporary)
         raise
     finally:
         os.close(handle)
@@ -59,7 +58,7 @@ def sweep(tree: Tree, path: str) -> None:
     for each in names:
         rest = each.removeprefix(begin)
         if each.startswith(begin) and len(rest) == 16 and not rest.strip("0123456789abcdef"):
-            _discard(f"{folder}/{each}")
+            discard(f"{folder}/{each}")
 
 
 def _fill(handle: int, data: bytes) -> None:
@@ -68,14 +67,16 @@ def _fill(handle: int, data: bytes) -> None:
         view = view[os.write(handle, view) :]
 
 
-def _copy_label(real: str, handle: int) -> None:
+def copy_label(real: str, handle: int) -> None:
+    """Give an open file the SELinux label of `real`."""
     try:
         os.setxattr(handle, _LABEL, os.getxattr(real, _LABEL))
     except OSError:
         return  # no file before, or a system without SELinux
 
 
-def _discard(temporary: str) -> None:
+def discard(temporary: str) -> None:
+    """Remove what nobody will miss."""
     try:
         os.unlink(temporary)
     except OSError:
@@ -137,38 +138,6 @@ def create(tree: Tree, path: str, data: bytes, mode: int) -> bool:
     sync_folder(os.path.dirname(tree.real(path)))
     tree.forget()
     return True
-
-
-def keep(tree: Tree, path: str, kept: str) -> None:
-    """A second name for a file, so that its bytes outlive a replacement; a copy where the file system has no links."""
-    real, beside = tree.real(path), tree.real(kept, follow=False)
-    try:
-        try:
-            os.link(real, beside, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
-                raise
-            _copy(real, beside)
-    except OSError as error:
-        fail(kept, error)
-    sync_folder(os.path.dirname(beside))
-    tree.forget()
-
-
-def _copy(real: str, beside: str) -> None:
-    try:
-        with open(real, "rb") as source, open(beside, "xb", opener=_private) as copy:
-            while part := source.read(1 << 20):
-                copy.write(part)
-            copy.flush()
-            os.fsync(copy.fileno())
-    except BaseException:
-        _discard(beside)
-        raise
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def rename(tree: Tree, path: str, new: str) -> None:

@@ -11,7 +11,9 @@ class Builder(NamedTuple):
     """A builder: the program that says it is there, its files on the host (path, text, mode), how it is run, how an
     image's names are listed.
 
-    `list_argv` gets the image's path appended. `folders` are vdesk's alone."""
+    `list_argv` gets the image's path appended. `folders` are vdesk's alone. `one` builds the image of one kernel where
+    it is told, with `{image}` and `{kernel}` in it; empty where the program knows the places itself. `in_place`:
+    whether it may write into the image that is there, instead of beside it."""
 
     name: str
     program: str
@@ -19,6 +21,8 @@ class Builder(NamedTuple):
     argv: tuple[str, ...]
     list_argv: tuple[str, ...]
     folders: tuple[str, ...] = ()
+    one: tuple[str, ...] = ()
+    in_place: bool = True
 
 
 IN_IMAGE = "etc/vdesk/devices"

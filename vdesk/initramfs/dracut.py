@@ -29,7 +29,10 @@ install() {
 
 
 def builder(host: Host) -> Builder:
-    """The module; Debian's update-initramfs where dracut brings one, for it knows the images' names."""
+    """The module; Debian's update-initramfs where dracut brings one, for it knows the images' names.
+
+    Else each image is built beside the old one: dracut up to 106 ends with `cp tmp "$outfile"`, into the image that is
+    there; from 107 on it renames (dracut.sh). The configuration decides alike for one image and for all."""
     shim = host.which("update-initramfs")
     return Builder(
         "dracut",
@@ -42,4 +45,5 @@ def builder(host: Host) -> Builder:
         ("update-initramfs", "-u", "-k", "all") if shim else ("dracut", "--force", "--regenerate-all"),
         ("lsinitrd",),
         (FOLDER,),
+        () if shim else ("dracut", "--force", "{image}", "{kernel}"),
     )

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vdesk.changes.change import DONE, Change, Progress, Record
-from vdesk.changes.commands import RunCommand, run_checked
+from vdesk.changes.commands import RunCommand
 from vdesk.host import Host
+from vdesk.host.beside import digest
+from vdesk.initramfs import building
 from vdesk.initramfs.builders import IN_IMAGE, Builder, builder
-from vdesk.initramfs.image_paths import image_paths, preset_paths
-from vdesk.model.errors import HostError, Refused, VdeskError, problem
-
-OLD = ".vdesk-old"
-UNFINISHED = ".new"
-"""What update-initramfs writes first, and leaves behind when it is ended; it takes room for nothing."""
-UNIFIED = ".efi"
-"""Kernel and initramfs in one file: not every lsinitcpio can look into it."""
-BUILD_SECONDS = 3600.0  # every kernel's image, on a slow disk
-LIST_SECONDS = 300.0
+from vdesk.initramfs.building import NEW, OLD, UNFINISHED
+from vdesk.initramfs.image_paths import image_paths, is_place
+from vdesk.model.errors import VdeskError, problem
 
 
 class Initramfs(Change):
@@ -36,78 +31,69 @@ class Initramfs(Change):
         self.summary = f"build the initramfs again ({tool.name}); this takes a while"
 
     def preview(self, host: Host) -> str:
-        """The command line; where no image is found, that none will be looked into."""
+        """The command lines; where no image is found, that none will be looked into."""
         seen = "" if image_paths(host) else "no image was found here that could be looked into afterwards\n"
-        return f"$ {' '.join(self.tool.argv)}\n{seen}"
+        return f"{_lines(building.command_lines(host, self.tool))}{seen}"
 
     def check(self, host: Host) -> None:
         """There is room for a second set of images; Refused when it is known that there is not."""
-        paths = [path for path in image_paths(host) if _in_boot(path)]
-        needed, free = sum(host.stat(path).size for path in paths), host.free_bytes("boot")
-        if free is not None and free < needed * 1.1:
-            raise Refused(
-                problem(
-                    "initramfs.no-space",
-                    f"/boot has no room to build the initramfs of {len(paths)} kernels again",
-                    f"{free >> 20} MiB are free, and the old images ({needed >> 20} MiB) stay until the new ones are "
-                    "seen to be right",
-                    "remove kernels that are not needed any more (sudo apt autoremove --purge), then try again",
-                )
-            )
+        building.room(host, self.tool)
 
     def record(self, host: Host) -> Record:
-        """The images as they are, and how they are built."""
-        return {"argv": list(self.tool.argv), "images": {path: _stamp(host, path) for path in image_paths(host)}}
+        """The images as they are, with what tells them from any other, and how they are built."""
+        stamps = {path: [*_stamp(host, path), *([digest(host, path)] * host.is_live)] for path in image_paths(host)}
+        return {"argv": list(self.tool.argv), "images": stamps}
 
     def apply(self, host: Host, progress: Progress) -> bool:
-        """Keep, build, look into the new ones, let the old ones go."""
+        """Keep, build, look into the new ones, let the old ones go; or build beside, look, swap."""
         if not host.is_live:
-            return run_checked(host, self.tool.argv, BUILD_SECONDS, progress)
+            return building.make_all(host, self.tool, progress)
+        each = building.one_by_one(host, self.tool)
+        if each:
+            for path, kernel in each.items():
+                building.make_beside(host, self.tool, path, kernel, progress)
+            self._look(host, [path + NEW for path in each], progress)
+            building.swap(host, each)
+            building.settle(host, each)
+            return DONE
         paths = image_paths(host)
         for path in paths:
-            _forget(host, path)
-            host.keep(path, path + OLD)
-        run_checked(host, self.tool.argv, BUILD_SECONDS, progress)
+            building.stand_by(host, self.tool, path)
+        building.make_all(host, self.tool, progress)
         self._look(host, paths, progress)
-        for path in paths:
-            _forget(host, path)
+        building.settle(host, paths)
         return DONE
 
-    def _look(self, host: Host, paths: Sequence[str], progress: Progress) -> None:
-        for path in paths:
-            progress(f"look into /{path}")
-            argv = [*self.tool.list_argv, f"/{path}"]
-            found = host.run(argv, timeout=LIST_SECONDS)
-            if found.exit_code and path.endswith(UNIFIED):
-                progress(f"/{path} could not be looked into: {found.stderr.strip()[-300:]}")
-                continue
-            if found.exit_code:
-                raise HostError(
-                    f"/{path}", found.stderr.strip()[-300:] or "it said nothing", f"{' '.join(argv)} failed"
-                )
-            if self.holding != any(line.endswith(IN_IMAGE) for line in found.stdout.splitlines()):
+    def _look(self, host: Host, paths: Iterable[str], progress: Progress) -> None:
+        for path, inside in building.look(host, self.tool, paths, progress).items():
+            if self.holding != any(line.endswith(IN_IMAGE) for line in inside):
                 what = f"the new /{path} {'does not hold' if self.holding else 'still holds'} /{IN_IMAGE}"
                 why = f"{' '.join(self.tool.argv)} reported success all the same"
+                argv = [*self.tool.list_argv, f"/{path}"]
                 look = f"look into it with: {' '.join(argv)}"
                 raise VdeskError(problem("initramfs.content", what, why, look))
 
     @classmethod
     def undo_preview(cls, host: Host, record: Record) -> str:
-        """The command line."""
-        return "" if _untouched(host, record) else f"$ {' '.join(record['argv'])}\n"
+        """The command lines."""
+        tool = builder(host)
+        lines = building.command_lines(host, tool) if tool else [" ".join(record["argv"])]
+        return "" if _untouched(host, record) else _lines(lines)
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
-        """The old images where they are still there; else new ones, from the files as they are by now. Where no image
-        was known, those that there are may hold the list all the same."""
-        images = record["images"]
-        kept = [path for path in images if _is_image(host, path) and host.exists(path + OLD)]
-        for path in kept:
-            host.rename(path + OLD, path)
-            if host.exists(path + UNFINISHED):
-                host.remove(path + UNFINISHED)
-        if not images or (len(kept) < len(images) and not _untouched(host, record)):
-            run_checked(host, record["argv"], BUILD_SECONDS, progress)
+        """The old images where they are there, whole; else new ones, from the files as they are by now, by the builder
+        that there is by now. Where no image was known, those that there are may hold the list all the same."""
+        known = {path: stamp for path, stamp in record["images"].items() if is_place(host, path)}
+        back = [path for path, stamp in known.items() if _put_back(host, path, stamp)]
+        if len(back) < len(record["images"]) or not back:
+            tool = builder(host)
+            if tool is None:
+                building.run(host, record["argv"], progress)
+            else:
+                building.make_again(host, tool, progress)
+        for path in known:
+            building.discard(host, path + OLD)
 
 
 class Refresh(RunCommand):
@@ -126,6 +112,30 @@ def rebuild(host: Host, holding: bool) -> list[Change]:
     return [Initramfs(tool, holding)] if tool else []
 
 
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"$ {line}\n" for line in lines)
+
+
+def _put_back(host: Host, path: str, stamp: Sequence[Any]) -> bool:
+    """Whether an image is the old one, by now. What was kept is not always that: until 0.1.0 it was a second name of
+    what dracut then wrote into."""
+    for leftover in (NEW, UNFINISHED):
+        building.discard(host, path + leftover)
+    if _is_old(host, path, stamp):
+        return True
+    if not _is_old(host, path + OLD, stamp):
+        return False
+    host.rename(path + OLD, path)
+    return True
+
+
+def _is_old(host: Host, path: str, stamp: Sequence[Any]) -> bool:
+    """Whether a file has the bytes that an image had; older records tell just its size and time."""
+    if not host.exists(path) or host.stat(path).size != stamp[0]:
+        return False
+    return bool(digest(host, path) == stamp[2] if len(stamp) > 2 else host.stat(path).mtime_ns == stamp[1])
+
+
 def _stamp(host: Host, path: str) -> list[Any]:
     found = host.stat(path)
     return [found.size, found.mtime_ns]
@@ -134,18 +144,4 @@ def _stamp(host: Host, path: str) -> list[Any]:
 def _untouched(host: Host, record: Record) -> bool:
     """Whether every image is the one that was there before; where none was known, that is not known."""
     images = record["images"].items()
-    return bool(images) and all(host.exists(path) and _stamp(host, path) == stamp for path, stamp in images)
-
-
-def _is_image(host: Host, path: str) -> bool:
-    """Whether a path of a record is one that this module writes."""
-    return _in_boot(path) or path in preset_paths(host)
-
-
-def _in_boot(path: str) -> bool:
-    return path.startswith("boot/") and "/" not in path.removeprefix("boot/")
-
-
-def _forget(host: Host, path: str) -> None:
-    if host.exists(path + OLD):
-        host.remove(path + OLD)
+    return bool(images) and all(host.exists(path) and _stamp(host, path) == stamp[:2] for path, stamp in images)

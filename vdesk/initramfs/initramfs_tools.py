@@ -36,6 +36,7 @@ def builder(host: Host) -> Builder:
         ),
         ("update-initramfs", "-u", "-k", "all"),
         ("lsinitramfs",),
+        in_place=False,  # update-initramfs(8) makes IMAGE.new, and renames it
     )
 
 
