@@ -42,6 +42,10 @@ class LocalRunner:
     """Runs commands on this machine. As root, programs that another user could have put there are not found."""
 
     live = True
+    lock: tuple[int, ...] = ()
+    """The open file of the lock that this vdesk holds."""
+    passed: tuple[int, ...] = ()
+    """Open files that programs inherit."""
 
     def __init__(self, path: Sequence[str] | None = None) -> None:
         given = tuple(each for each in os.environ.get("PATH", "").split(":") if each.startswith("/"))
@@ -73,6 +77,8 @@ class LocalRunner:
             raise Absent(argv[0], "no such program", f"the program {argv[0]} is not installed")
         environment = {"LC_ALL": "C.UTF-8", "PATH": ":".join(self._passed())}
         environment |= {name: os.environ[name] for name in KEPT if name in os.environ}
+        if self.passed:  # lvm(8) warns of every file that it did not open itself
+            environment["LVM_SUPPRESS_FD_WARNINGS"] = "1"
         from vdesk.host.collect import collect, end
         from vdesk.host.signals import whole
 
@@ -87,6 +93,7 @@ class LocalRunner:
                     env=environment,
                     cwd="/",
                     start_new_session=True,
+                    pass_fds=self.passed,
                 )
             stdout, stderr = collect(child, tuple(argv), timeout, on_line)
         except OSError as error:

@@ -11,6 +11,7 @@ from vdesk.changes.change import Progress
 from vdesk.changes.commands import run_checked
 from vdesk.host import Host
 from vdesk.host.beside import copy, file_system, flush, second_name, succeed
+from vdesk.host.lock import inherited
 from vdesk.initramfs.builders import Builder
 from vdesk.initramfs.image_paths import images
 from vdesk.model.errors import HostError, Refused, problem
@@ -115,8 +116,9 @@ def make_again(host: Host, tool: Builder, progress: Progress) -> None:
 
 
 def run(host: Host, argv: Sequence[str], progress: Progress) -> bool:
-    """Run a builder."""
-    return run_checked(host, argv, BUILD_SECONDS, progress)
+    """Run a builder. It holds the lock too: where this process is killed, no other vdesk touches what it writes."""
+    with inherited(host):
+        return run_checked(host, argv, BUILD_SECONDS, progress)
 
 
 def look(host: Host, tool: Builder, paths: Iterable[str], progress: Progress) -> Mapping[str, list[str]]:

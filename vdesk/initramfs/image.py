@@ -13,6 +13,7 @@ from vdesk.initramfs import building
 from vdesk.initramfs.builders import IN_IMAGE, Builder, builder
 from vdesk.initramfs.building import NEW, OLD, UNFINISHED
 from vdesk.initramfs.image_paths import image_paths, is_place
+from vdesk.initramfs.others import refuse_others
 from vdesk.model.errors import VdeskError, problem
 
 
@@ -36,7 +37,8 @@ class Initramfs(Change):
         return f"{_lines(building.command_lines(host, self.tool))}{seen}"
 
     def check(self, host: Host) -> None:
-        """There is room for a second set of images; Refused when it is known that there is not."""
+        """Nobody else builds images, and there is room for a second set; Refused when it is known to be otherwise."""
+        refuse_others(host)
         building.room(host, self.tool)
 
     def record(self, host: Host) -> Record:
@@ -79,6 +81,11 @@ class Initramfs(Change):
         tool = builder(host)
         lines = building.command_lines(host, tool) if tool else [" ".join(record["argv"])]
         return "" if _untouched(host, record) else _lines(lines)
+
+    @classmethod
+    def can_undo(cls, host: Host, record: Record) -> None:
+        """Refused while somebody else builds images."""
+        refuse_others(host)
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:

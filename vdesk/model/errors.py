@@ -93,6 +93,12 @@ class Busy(HostError):
     remedy = "close what uses it and run the same command again"
 
 
+class Outlived(Busy):
+    """A program that a killed vdesk has begun still has its lock."""
+
+    remedy = "wait until it has ended, then run the same command again; see it with: ps -ef"
+
+
 class Full(HostError):
     """The file system has no room, for bytes or for one more file (ENOSPC, EDQUOT)."""
 
