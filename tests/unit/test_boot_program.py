@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,40 @@ def test_a_driver_that_hangs(memory: Path) -> None:
     at.patience = 0.5
     deciding.decide(at)
     assert "did not return" in state(at)[CARD] and at.driver(SOUND) == "vfio-pci"
+
+
+def test_a_driver_that_hangs_is_a_bad_boot(memory: Path) -> None:
+    """Whatever else is bound: the next boot is without it."""
+    at = machine(memory, before_boot(), **{f"at_{CARD}__driver_override": hangs(3)})
+    at.patience = 0.5
+    deciding.decide(at)
+    assert state(at)["phase"] == "trying" and state(at)["reason"].startswith(f"{CARD}: taking it from no driver")
+    time.sleep(3)
+    at.faults.clear()
+    assert next_boot(at, 2) == "failed" and "did not return" in state(at)["reason"] and "stuck" not in state(at)
+
+
+def test_only_a_driver_that_hangs(memory: Path) -> None:
+    """Nothing is bound, and the next boot does not hang in the same place."""
+    devices = written([Listed(CARD, OURS)], True)
+    at = machine(memory, before_boot(devices), **{f"at_{CARD}__driver_override": hangs(3)})
+    at.patience = 0.5
+    deciding.decide(at)
+    assert state(at)["phase"] == "trying" and "did not return" in state(at)["reason"]
+
+
+def test_an_error_while_one_is_bound(memory: Path) -> None:
+    """The card goes to its own driver, and keeps no override that would be left on it; its sound is bound."""
+
+    def refuses(at: ModelMachine, path: str, text: str) -> bool:
+        if text == CARD and at.text(f"sys/bus/pci/devices/{CARD}/driver_override") == "vfio-pci":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return False
+
+    at = machine(memory, before_boot(), drivers_probe=refuses)
+    deciding.decide(at)
+    assert drivers(at) == ["", "vfio-pci"] and overrides(at) == ["", "vfio-pci"]
+    assert "EIO" in state(at)[CARD] and state(at)["phase"] == "trying"
 
 
 def test_errors_of_the_kernel(memory: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tests.kernel.booted import LIST, OURS, PORT, before_boot, confirm, next_boot, state
-from tests.kernel.hooked import CARD, DISK, SOUND, ModelMachine, machine, put, small
+from tests.kernel.hooked import CARD, DISK, SOUND, ModelMachine, hangs, machine, put, small
 from tests.kernel.pieces import place
 from tests.machines.parts import Link, Tree
 from vdesk.at_boot import deciding, proving
@@ -162,3 +162,13 @@ def test_nothing_to_prove(memory: Path) -> None:
     assert next_boot(at, 2, "vdesk.off") == ""
     prove(at)
     assert not at.exists(STATE)
+
+
+def test_a_driver_that_hung_is_no_good_boot(memory: Path) -> None:
+    """Whatever the desktop shows."""
+    tree = tree_with("multi-user.target", "multi-user.target", "active", connector("connected"))
+    at = machine(memory, tree, **{f"at_{CARD}__driver_override": hangs(3)})
+    at.patience = 0.5
+    deciding.decide(at)
+    proving.prove(at, 0.01, 0.01, 1.0)
+    assert state(at)["phase"] == "trying" and "did not return" in state(at)["reason"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..libvirt_hook.machine import Machine, Trouble, run
+from ..libvirt_hook.machine import Machine, Stuck, Trouble, run
 from .listed import LIST, Listed, digest, parse
 from .moving import LOAD_SECONDS, VFIO, bind, held, let_go
 from .trial import TRYING, Trial, after, load, save
@@ -53,7 +53,8 @@ def decide(machine: Machine) -> None:
 
 
 def _bind(machine: Machine, found: list[Listed], before: Trial, now: Trial) -> bool:
-    """Bind, after the attempt is on the disk; False when nothing could be."""
+    """Bind, after the attempt is on the disk; False when nothing could be. A driver that hangs makes the boot a bad
+    one: the next is without, and nothing is asked of its function any more (its override is told under its lock)."""
     try:
         save(machine, now)
     except OSError as error:
@@ -64,10 +65,14 @@ def _bind(machine: Machine, found: list[Listed], before: Trial, now: Trial) -> b
     except Trouble as error:
         say(f"{VFIO} could not be loaded: {error}")
     for each in found:
-        why = bind(machine, each)
+        try:
+            why = bind(machine, each)
+        except Stuck as error:
+            why = str(error)
+            now["stuck"], now["reason"] = "yes", f"{each.address}: {why}"
         now[each.address] = why or "bound"
         say(f"{each.address}: {why or 'bound to vfio-pci'}")
-    bound = any(now[each.address] == "bound" for each in found)
+    bound = "stuck" in now or any(now[each.address] == "bound" for each in found)
     if not bound:  # no fault of the boot: what is wrong is with the devices, so the next one may try again
         now = {**now, "phase": before["phase"]}
     _noted(machine, now)

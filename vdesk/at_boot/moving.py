@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from ..libvirt_hook.machine import Machine, Trouble, in_child, run
+from ..libvirt_hook.machine import Machine, Stuck, Trouble, in_child, run
 from .listed import DEVICES, Listed
 
 VFIO = "vfio-pci"
@@ -60,7 +60,8 @@ def let_go(machine: Machine, address: str) -> str:
 
 
 def bind(machine: Machine, listed: Listed) -> str:
-    """Give a function to vfio-pci; why not, else empty. What cannot be bound is let go.
+    """Give a function to vfio-pci; why not, else empty. What cannot be bound is let go; Stuck where the kernel does not
+    return.
 
     The override comes before the unbind, so that no other driver takes it in between; drivers_probe reports success
     also when nothing was bound, so the link is read (Documentation/ABI/testing/sysfs-bus-pci)."""
@@ -83,7 +84,10 @@ def bind(machine: Machine, listed: Listed) -> str:
 
     try:
         in_child(work, machine.patience, f"taking it from {was or 'no driver'}")
+    except Stuck:
+        raise  # whatever is written to it next would wait too
     except Trouble as error:
+        let_go(machine, address)
         return str(error)
     now = driver_of(machine, address)
     if now == VFIO:

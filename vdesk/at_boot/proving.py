@@ -41,7 +41,7 @@ def prove(
 
 def _on_trial(machine: Machine, text: str) -> bool:
     now = load(machine, digest(text))
-    return now["phase"] == TRYING and now.get("boot") == boot_of(machine)
+    return now["phase"] == TRYING and now.get("boot") == boot_of(machine) and "stuck" not in now
 
 
 def _write(machine: Machine, text: str, why: str) -> None:

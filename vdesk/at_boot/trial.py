@@ -16,7 +16,8 @@ UNKNOWN = "it was not seen to get as far as the desktop"
 
 Trial = dict[str, str]
 """phase, digest (of the list), boot (the id of the last boot that decided), proven (`yes` after a confirmed boot),
-reason (why not confirmed), and per address what became of it."""
+reason (why not confirmed), stuck (`yes` where a driver hung: no desktop makes that good), and per address what became
+of it."""
 
 
 def read(text: str, digest: str) -> Trial:
