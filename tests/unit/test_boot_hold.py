@@ -104,6 +104,17 @@ def test_a_driver_or_an_override_that_is_there_stays(shell: list[str], memory: p
     assert overrides(root) == ["(null)", "pci-stub", "(null)"]
 
 
+@pytest.mark.parametrize("kind", ["0x0c0330", "0x0c0320"])
+def test_a_usb_controller_is_not_held(shell: list[str], memory: pathlib.Path, kind: str) -> None:
+    """The passphrase of an encrypted disk may be typed on it; neither here nor by the unit on the whole system."""
+    root = machine(memory)
+    (root / f"sys/bus/pci/devices/{SOUND}/class").write_text(f"{kind}\n")
+    ran(shell, root, early())
+    assert overrides(root) == [HOLD, "(null)", "(null)"]
+    ran(shell, root, on_the_system(), "hold")
+    assert overrides(root) == [HOLD, "(null)", "(null)"]
+
+
 def test_a_list_that_is_no_list(shell: list[str], memory: pathlib.Path) -> None:
     """Addresses that are not there, lines of anything, no end of line: nothing breaks."""
     text = f"0000:7f:00.0 {OURS}\n../../{CARD} {OURS}\n$(reboot)\n\n*\n{CARD}\n{SOUND} {OURS} more\n{CARD} {OURS}"

@@ -13,7 +13,8 @@ import pytest
 
 from tests.kernel.booted import IDS, OURS, PORT, before_boot, confirm, drivers, next_boot, overrides, put_text, state
 from tests.kernel.hooked import CARD, SOUND, ModelMachine, fails, hangs, machine, nothing, put, small
-from tests.kernel.pieces import place
+from tests.kernel.pieces import link, place
+from tests.machines.parts import Tree
 from vdesk.at_boot import deciding, trial
 from vdesk.at_boot.listed import Listed, written
 from vdesk.initramfs.program import program
@@ -199,6 +200,31 @@ def test_errors_of_the_kernel(memory: Path) -> None:
     at = machine(memory, before_boot(), driver_override=fails(errno.EINVAL))
     deciding.decide(at)
     assert "EINVAL" in state(at)[CARD] and state(at)["phase"] == "armed"
+
+
+def with_usb() -> Tree:
+    """In the place of the sound a USB controller, which its driver has and no initramfs holds; a disk is on it."""
+    folder = place(SOUND, PORT)
+    disk = f"{folder}/usb2/2-1/host0/block/sdb"
+    tree = before_boot() | {f"{folder}/class": "0x0c0330\n", f"{folder}/driver_override": "(null)\n"}
+    tree |= link(f"{folder}/driver", "sys/bus/pci/drivers/xhci_hcd")
+    tree |= link(f"sys/bus/pci/drivers/xhci_hcd/{SOUND}", folder)
+    return tree | {f"{disk}/uevent": "MAJOR=8\nMINOR=16\nDEVNAME=sdb\nDEVTYPE=disk\n"}
+
+
+def test_a_usb_controller_is_taken_from_its_driver(memory: Path) -> None:
+    at = machine(memory, with_usb())
+    deciding.decide(at)
+    assert drivers(at) == ["vfio-pci", "vfio-pci"] and state(at)[SOUND] == "bound"
+
+
+def test_a_usb_controller_with_a_disk_in_use(memory: Path) -> None:
+    """Its file system would lose its disk: it stays, and that is no fault of the boot."""
+    at = machine(memory, with_usb())
+    at.busy_disks.add("dev/sdb")
+    deciding.decide(at)
+    assert drivers(at) == ["vfio-pci", "xhci_hcd"] and overrides(at) == ["vfio-pci", ""]
+    assert state(at)[SOUND] == "the disk /dev/sdb on it is in use by this machine" and state(at)["phase"] == "trying"
 
 
 def test_an_empty_list(memory: Path) -> None:

@@ -8,6 +8,7 @@ from ..libvirt_hook.machine import Machine, Stuck, Trouble, run
 from .listed import LIST, Listed, digest, parse
 from .moving import LOAD_SECONDS, VFIO, bind, held, let_go
 from .trial import TRYING, Trial, after, load, save
+from .using import in_use
 
 WITHOUT = (
     "vdesk.off",
@@ -66,7 +67,7 @@ def _bind(machine: Machine, found: list[Listed], before: Trial, now: Trial) -> b
         say(f"{VFIO} could not be loaded: {error}")
     for each in found:
         try:
-            why = bind(machine, each)
+            why = _taken(machine, each)
         except Stuck as error:
             why = str(error)
             now["stuck"], now["reason"] = "yes", f"{each.address}: {why}"
@@ -77,6 +78,17 @@ def _bind(machine: Machine, found: list[Listed], before: Trial, now: Trial) -> b
         now = {**now, "phase": before["phase"]}
     _noted(machine, now)
     return bound
+
+
+def _taken(machine: Machine, each: Listed) -> str:
+    """Bind a function, if this machine can do without it; why not, else empty."""
+    try:
+        used = in_use(machine, each.address)
+    except Stuck:
+        raise
+    except Trouble as error:
+        used = str(error)
+    return used or bind(machine, each)
 
 
 def _noted(machine: Machine, now: Trial) -> None:

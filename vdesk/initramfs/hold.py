@@ -23,7 +23,8 @@ vdesk_off() {
     return 1
 }
 
-# Hold back what is listed, where exactly that device is and no driver has it: an override that no driver has.
+# Hold back what is listed, where exactly that device is and no driver has it: an override that no driver has. But for
+# USB controllers: the keyboard may be there that a disk's passphrase is typed on, long before anything can be decided.
 vdesk_hold() {
     while read -r vdesk_at vdesk_id vdesk_sub vdesk_rest; do
         case "$vdesk_at" in
@@ -31,6 +32,9 @@ vdesk_hold() {
         *) continue ;;
         esac
         [ -f "$vdesk_dev/driver_override" ] && [ ! -e "$vdesk_dev/driver" ] || continue
+        vdesk_c=
+        read -r vdesk_c < "$vdesk_dev/class" || :
+        case "$vdesk_c" in 0x0c03*) continue ;; esac
         read -r vdesk_v < "$vdesk_dev/vendor" || continue
         read -r vdesk_d < "$vdesk_dev/device" || continue
         read -r vdesk_sv < "$vdesk_dev/subsystem_vendor" || continue

@@ -72,7 +72,7 @@ ExecStart=/{PYTHON} -I -S /{PROGRAM} prove
 def program() -> str:
     """The program, the same for the same vdesk."""
     machine = joined("vdesk.libvirt_hook", ["machine"])
-    own = joined("vdesk.at_boot", ["listed", "trial", "moving", "deciding", "proving", "program"])
+    own = joined("vdesk.at_boot", ["listed", "trial", "moving", "using", "deciding", "proving", "program"])
     return f"{HEAD}\n{machine}\n\n{own}"
 
 

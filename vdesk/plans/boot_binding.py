@@ -13,7 +13,7 @@ from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.host.claims import held
 from vdesk.host.drm import cards
-from vdesk.host.pci import devices
+from vdesk.host.pci import Device, devices
 from vdesk.initramfs.binding import BootBinding, display_of, edited, is_off, listed, stale, trial
 from vdesk.initramfs.builders import builder
 from vdesk.initramfs.image import Refresh, rebuild
@@ -44,7 +44,7 @@ def bind(
     for each in plan.data["devices"] if later else ():
         each["driver"] = each["was"]
     if at_boot:
-        plan.intro += _said(host, later)
+        plan.intro += _said(host, later) + _prompt(host, moving)
         names = " ".join(plan.facts.get("named") or [str(each) for each in addresses])
         plan.facts.setdefault("named", [str(each) for each in addresses])
         plan.notes = [
@@ -97,6 +97,19 @@ def _said(host: Host, later: bool) -> list[str]:
             "and a driver that is in the initramfs all the same is asked to let go early in the boot."
         )
     return found
+
+
+def _prompt(host: Host, moving: Sequence[Device]) -> list[str]:
+    """Where an encrypted disk's passphrase is asked for, when that is on a card that goes: the firmware's picture on it
+    stays, and the text console with it, until another driver has one."""
+    names = host.names("sys/class/block")
+    encrypted = any(host.value(f"sys/class/block/{name}/dm/uuid").startswith("CRYPT-") for name in names)
+    return [
+        f"A disk here is encrypted: its passphrase is asked for on the firmware's screen, on {device.address}. Keep a "
+        "monitor on that card, or let the firmware begin with the other one (in its setup: the primary display)."
+        for device in moving
+        if encrypted and device.boot_vga
+    ]
 
 
 def _refuse(host: Host) -> None:
