@@ -164,6 +164,15 @@ def test_nothing_to_prove(memory: Path) -> None:
     assert not at.exists(STATE)
 
 
+def test_a_list_that_asks_for_no_picture(memory: Path) -> None:
+    """It keeps no card: multi-user.target proves it, whatever becomes of a display manager."""
+    tree = tree_with("graphical.target", "multi-user.target", "active", DESKTOP)
+    at = machine(memory, tree | {"etc/vdesk/devices": written([Listed(CARD, OURS), Listed(SOUND, OURS)], False)})
+    assert next_boot(at, 2) == "trying"
+    prove(at)
+    assert state(at)["phase"] == "confirmed"
+
+
 def test_a_driver_that_hung_is_no_good_boot(memory: Path) -> None:
     """Whatever the desktop shows."""
     tree = tree_with("multi-user.target", "multi-user.target", "active", connector("connected"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.running import on
-from tests.unit.test_boot_binding import CARD, with_builder
+from tests.unit.test_boot_binding import CARD, IGPU, with_builder
 
 
 @pytest.fixture
@@ -28,3 +28,93 @@ def test_where_a_passphrase_is_asked_for(debian: Path) -> None:
     assert asked in on(debian, *argv).out
     (debian / f"sys/bus/pci/devices/{CARD}/boot_vga").write_text("0\n")
     assert asked not in on(debian, *argv).out
+
+
+# --- the picture that a boot has to show ------------------------------------------------------------------------------
+
+LIST = "etc/vdesk/devices"
+
+
+def asleep(root: Path) -> None:
+    """No monitor answers."""
+    for status in root.glob("sys/class/drm/card*-*/status"):
+        status.write_text("disconnected\n")
+
+
+def with_desktop(root: Path) -> None:
+    """It boots to a display manager."""
+    link = root / "etc/systemd/system/display-manager.service"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to("/usr/lib/systemd/system/gdm3.service")
+
+
+def asks(root: Path) -> bool:
+    """Whether boots have to show a picture."""
+    return "display none" not in (root / LIST).read_text()
+
+
+def without_igpu(root: Path) -> None:
+    """The machine keeps no output."""
+    for path in root.glob("sys/class/drm/card*"):
+        if path.is_symlink() and IGPU in str(path.resolve()):
+            path.unlink()
+    (root / f"sys/bus/pci/devices/{IGPU}").unlink()
+
+
+def test_a_monitor_is_asleep(debian: Path) -> None:
+    """A black desktop must not be taken for a good boot; the trial is told as it is."""
+    asleep(debian)
+    with_desktop(debian)
+    assert "No monitor answers now: it may be off or asleep" in on(debian, "bind", CARD, "--boot", "-n").out
+    said = on(debian, "bind", CARD, "--boot", "--yes").out
+    assert asks(debian) and "reaches the desktop with a picture" in said
+
+
+def test_a_machine_that_boots_to_text(debian: Path) -> None:
+    """A server without a monitor can bind at boot; what confirms a boot is said, and it can be made stricter later."""
+    asleep(debian)
+    assert "so boots are not asked for a picture" in on(debian, "bind", CARD, "--boot", "-n").out
+    said = on(debian, "bind", CARD, "--boot", "--yes").out
+    assert not asks(debian) and "reaches the desktop with a picture" not in said
+    assert "when it reaches multi-user.target, the binding stays, with a picture or without" in said
+    assert on(debian, "bind", CARD, "--boot", "--yes", "--json").envelope["changes"] == []
+    next(debian.glob("sys/class/drm/card*-*/status")).write_text("connected\n")
+    found = on(debian, "bind", CARD, "--boot", "--yes", "--json").envelope
+    assert [each["summary"] for each in found["changes"]] == [
+        "ask boots that bind 0000:01:00.0, 0000:01:00.1 for a picture"
+    ]
+    assert asks(debian)
+    assert on(debian, "undo", "--yes").code == 0 and not asks(debian)
+    asleep(debian)
+    assert on(debian, "bind", CARD, "--boot", "--yes", "--json").envelope["changes"] == []
+
+
+def test_what_was_asked_for_stays_so(debian: Path) -> None:
+    """Another device comes onto the list while the monitor sleeps."""
+    usb = next(path.name for path in (debian / "sys/bus/pci/devices").iterdir() if "0c0330" in _class(path))
+    on(debian, "bind", CARD, "--boot", "--yes")
+    asleep(debian)
+    assert on(debian, "bind", usb, "--boot", "--yes", "--force", "last-input").code == 0 and asks(debian)
+
+
+def _class(path: Path) -> str:
+    return (path / "class").read_text()
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_machine_without_another_output(debian: Path, text: bool) -> None:
+    """Nothing could ever show a picture, desktop or not."""
+    asleep(debian)
+    without_igpu(debian)
+    if not text:
+        with_desktop(debian)
+    assert on(debian, "bind", CARD, "--boot", "--yes", "--force", "host-display").code == 0
+    assert not asks(debian)
+
+
+def test_the_only_picture_is_asked_for(debian: Path) -> None:
+    """Its card is bound by force: without that proof no boot would heal."""
+    without_igpu(debian)
+    next(debian.glob("sys/class/drm/card*-*/status")).write_text("connected\n")
+    assert on(debian, "bind", CARD, "--boot", "--yes", "--force", "host-display", "--force", "in-use").code == 0
+    assert asks(debian)

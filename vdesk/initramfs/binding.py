@@ -82,6 +82,7 @@ class BootBinding(Change):
             "added": [list(each) for each in self.add],
             "removed": [list(each) for each in self.remove],
             "display": self.display,
+            "display_was": display_of(host) if listed(host) else None,
             "folders": sorted({*made, *self.emptied}, reverse=True),
         }
 
@@ -102,13 +103,13 @@ class BootBinding(Change):
         now = listed(host)
         after = edited(now, _rows(record["removed"]), _rows(record["added"]))
         before = content(host, LIST)
-        return unified(LIST, before, written(after, record["display"]).encode() if after else None)
+        return unified(LIST, before, written(after, _display_back(host, record)).encode() if after else None)
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
         """The list without what was added and with what was removed. Devices that were bound at this boot go back."""
         added, now = _rows(record["added"]), listed(host)
-        derive(host, edited(now, _rows(record["removed"]), added), record["display"], record["folders"])
+        derive(host, edited(now, _rows(record["removed"]), added), _display_back(host, record), record["folders"])
         for each in added if host.is_live else ():
             _back_now(host, each, progress)
 
@@ -163,6 +164,15 @@ def stale(host: Host, rows: Sequence[Listed], display: bool) -> bool:
 def display_of(host: Host) -> bool:
     """Whether the list says that a boot has to show a picture."""
     return needs_display((content(host, LIST) or b"").decode(errors="replace"))
+
+
+def _display_back(host: Host, record: Record) -> bool:
+    """Whether boots have to show a picture after a change was taken back: as before it, if that is still as it left it;
+    else as it is by now."""
+    if not listed(host):
+        return bool(record["display"])
+    now, was = display_of(host), record.get("display_was")
+    return bool(was) if was is not None and now == record["display"] else now
 
 
 def _told(host: Host, path: str, wanted: dict[str, tuple[bytes, int]]) -> str:

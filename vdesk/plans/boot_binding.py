@@ -12,16 +12,16 @@ from vdesk.changes.journal import Entry, Step
 from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.host.claims import held
-from vdesk.host.drm import cards
-from vdesk.host.pci import Device, devices
+from vdesk.host.pci import devices
 from vdesk.initramfs.binding import BootBinding, display_of, edited, is_off, listed, stale, trial
 from vdesk.initramfs.builders import builder
 from vdesk.initramfs.image import Refresh, rebuild
 from vdesk.initramfs.program import PYTHON
 from vdesk.model.address import Address, find_address
-from vdesk.model.errors import HostError, Refused, problem
+from vdesk.model.errors import Refused, problem
 from vdesk.plans import bind as now_plans
 from vdesk.plans import giving_back
+from vdesk.plans.boot_picture import prompt, said_before, shows_a_picture, the_trial
 from vdesk.plans.rules import named_devices
 
 OURS = ("boot-binding", "refresh", "initramfs")
@@ -44,12 +44,13 @@ def bind(
     for each in plan.data["devices"] if later else ():
         each["driver"] = each["was"]
     if at_boot:
-        plan.intro += _said(host, later) + _prompt(host, moving)
+        plan.intro += _said(host, later) + prompt(host, moving)
         names = " ".join(plan.facts.get("named") or [str(each) for each in addresses])
         plan.facts.setdefault("named", [str(each) for each in addresses])
+        display = picture_asked_for(host, [*listed(host), *rows])
+        plan.intro += said_before(host, display)
         plan.notes = [
-            "The next boot is a trial: when it reaches the desktop with a picture, the binding stays; when it does "
-            "not, the boot after it is without. See with: vdesk bind --list",
+            the_trial(display),
             f"Give back with: vdesk unbind {names} --boot",
         ]
     elif not plan.changes:
@@ -63,14 +64,18 @@ def _row(host: Host, address: str) -> Listed:
 
 def _onto_the_list(host: Host, rows: list[Listed], entries: Sequence[Entry]) -> list[Change]:
     """The files, the services told, and last, since it takes longest, the initramfs; nothing when all is so already."""
-    now, display = listed(host), shows_a_picture(host)
+    now = listed(host)
     new = [row for row in rows if row not in now]
     files = new or stale(host, now, display_of(host))
-    if not files and not is_off(trial(host)):
+    display = picture_asked_for(host, [*now, *new])
+    if not files and display == display_of(host) and not is_off(trial(host)):
         return []
     names = ", ".join(row.address for row in rows)
-    summary = f"bind {names} at every boot" if new else f"let {names} be bound at the next boot again"
-    display = display if new else display_of(host)
+    summary = f"let {names} be bound at the next boot again"
+    if new:
+        summary = f"bind {names} at every boot"
+    elif not files and not is_off(trial(host)):
+        summary = f"ask boots that bind {names} for a picture"
     change = BootBinding(content(host, LIST), new, [], display, summary)
     change.emptied = [folder for entry in entries for step in entry.steps if step.in_force for folder in _folders(step)]
     return [change, _reload(), *rebuild(host, holding=True)] if files else [change]
@@ -80,13 +85,9 @@ def _reload() -> Refresh:
     return Refresh(["systemctl", "daemon-reload"], "let systemd read its units again")
 
 
-def shows_a_picture(host: Host) -> bool:
-    """Whether this machine has a monitor now: a boot then has to show a picture to be a good one."""
-    try:
-        connectors = [each for card in cards(host) for each in card.connectors]
-    except HostError:
-        connectors = []
-    return not connectors or any(each.status == "connected" for each in connectors)
+def picture_asked_for(host: Host, rows: Sequence[Listed]) -> bool:
+    """Whether a boot with these devices has to show a picture to be a good one: what was asked for once stays so."""
+    return (bool(listed(host)) and display_of(host)) or shows_a_picture(host, {row.address for row in rows})
 
 
 def _said(host: Host, later: bool) -> list[str]:
@@ -97,19 +98,6 @@ def _said(host: Host, later: bool) -> list[str]:
             "and a driver that is in the initramfs all the same is asked to let go early in the boot."
         )
     return found
-
-
-def _prompt(host: Host, moving: Sequence[Device]) -> list[str]:
-    """Where an encrypted disk's passphrase is asked for, when that is on a card that goes: the firmware's picture on it
-    stays, and the text console with it, until another driver has one."""
-    names = host.names("sys/class/block")
-    encrypted = any(host.value(f"sys/class/block/{name}/dm/uuid").startswith("CRYPT-") for name in names)
-    return [
-        f"A disk here is encrypted: its passphrase is asked for on the firmware's screen, on {device.address}. Keep a "
-        "monitor on that card, or let the firmware begin with the other one (in its setup: the primary display)."
-        for device in moving
-        if encrypted and device.boot_vga
-    ]
 
 
 def _refuse(host: Host) -> None:
