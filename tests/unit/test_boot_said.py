@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.running import on
-from tests.unit.test_boot_binding import CARD, IGPU, with_builder
+from tests.unit.test_boot_binding import CARD, IGPU, finding, program, tried, with_builder
 
 
 @pytest.fixture
@@ -118,3 +118,29 @@ def test_the_only_picture_is_asked_for(debian: Path) -> None:
     next(debian.glob("sys/class/drm/card*-*/status")).write_text("connected\n")
     assert on(debian, "bind", CARD, "--boot", "--yes", "--force", "host-display", "--force", "in-use").code == 0
     assert asks(debian)
+
+
+# --- files of another builder, of another vdesk -----------------------------------------------------------------------
+
+
+def test_check_sees_that_another_program_builds_the_images(debian: Path) -> None:
+    on(debian, "bind", CARD, "--boot", "--yes")
+    tried(debian, "confirmed", proven="yes")
+    assert (finding(debian) or {})["level"] == "ok"
+    (debian / "usr/sbin/mkinitramfs").unlink()
+    program(debian, "dracut")
+    found = finding(debian)
+    assert found and found["level"] == "warn" and found["title"].startswith("dracut builds the initramfs now")
+    assert "sudo vdesk bind 0000:01:00.0 0000:01:00.1 --boot" in found["remedy"]
+    assert on(debian, "bind", CARD, "--boot", "--yes").code == 0
+    assert (finding(debian) or {})["level"] == "ok"
+
+
+def test_check_sees_files_of_another_vdesk(debian: Path) -> None:
+    on(debian, "bind", CARD, "--boot", "--yes")
+    tried(debian, "confirmed", proven="yes")
+    (debian / "etc/vdesk/hold").write_text("#!/bin/sh\n")
+    found = finding(debian)
+    assert found and found["level"] == "warn" and found["evidence"] == "/etc/vdesk/hold"
+    (debian / "etc/vdesk/boot").unlink()
+    assert (finding(debian) or {})["level"] == "ok", "captured by a vdesk that did not look"

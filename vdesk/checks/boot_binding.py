@@ -8,8 +8,10 @@ from vdesk.at_boot.listed import LIST
 from vdesk.at_boot.trial import ARMED, CONFIRMED, FAILED, SKIPPED, STATE, UNKNOWN, Trial
 from vdesk.changes.drivers import boot_id
 from vdesk.checks.machine import Machine
-from vdesk.initramfs.binding import trial
+from vdesk.host import Host
+from vdesk.initramfs.binding import listed, outdated, trial
 from vdesk.initramfs.bound import ABSENT, BOUND, OTHER, rows
+from vdesk.initramfs.builders import builder
 from vdesk.model.errors import HostError
 from vdesk.model.finding import INFO, OK, WARN, Finding, finding
 
@@ -48,7 +50,27 @@ def _judged(machine: Machine, found: list[dict[str, Any]], state: Trial) -> Find
     if state["phase"] == SKIPPED:
         title = "this boot left the binding out, since the one before was not a good one; the next one tries again"
         return finding(NAME, WARN, title, cause=why, remedy="reboot to try again, or " + again, evidence=evidence)
-    return _bound(machine, found, state, evidence)
+    return _other_files(machine.host, names) or _bound(machine, found, state, evidence)
+
+
+def _other_files(host: Host, names: str) -> Finding | None:
+    """Where the next boot may not hold the devices: another program builds the images, or another vdesk is here."""
+    try:
+        paths = outdated(host, listed(host))
+    except HostError:
+        return None
+    if not paths:
+        return None
+    tool = builder(host)
+    lacking = [path for path, _, _ in tool.files if path in paths and not host.exists(path)] if tool else []
+    title = "the next boot may not hold back what is bound at boot: some of its files are missing, or others"
+    cause = "they were changed, or written by another version of vdesk"
+    if tool and lacking:
+        title = f"{tool.name} builds the initramfs now, without the list of what is bound at boot"
+        cause = f"another program built it when the devices were bound, or the files for {tool.name} were removed"
+    remedy = f"write them and build the images again: sudo vdesk bind {names} --boot"
+    evidence = ", ".join(f"/{path}" for path in (lacking or paths))
+    return finding(NAME, WARN, title, cause=cause, remedy=remedy, evidence=evidence)
 
 
 def _bound(machine: Machine, found: list[dict[str, Any]], state: Trial, evidence: str) -> Finding:

@@ -11,7 +11,7 @@ from vdesk.changes.drivers import VFIO, carry_out, driver_of, identity, steps
 from vdesk.changes.files import content, unified
 from vdesk.host import Host
 from vdesk.initramfs.builders import builder, builders
-from vdesk.initramfs.program import FOLDERS, files
+from vdesk.initramfs.program import FOLDERS, PROGRAM, files
 from vdesk.model.errors import HostError, Refused, VdeskError, problem
 
 
@@ -159,6 +159,15 @@ def derive(host: Host, rows: Sequence[Listed], display: bool, folders: Iterable[
 def stale(host: Host, rows: Sequence[Listed], display: bool) -> bool:
     """Whether a file is missing or another one than this vdesk writes."""
     return any(content(host, path) != data for path, (data, _) in wanted_files(host, rows, display).items())
+
+
+def outdated(host: Host, rows: Sequence[Listed]) -> list[str]:
+    """The files beside the list that are missing, or another builder's or vdesk's than today's; none on a captured
+    machine that was captured without them."""
+    if not host.is_live and not host.exists(PROGRAM):
+        return []
+    wanted = wanted_files(host, rows, True)
+    return [path for path, (data, _) in wanted.items() if path != LIST and content(host, path) != data]
 
 
 def display_of(host: Host) -> bool:
