@@ -145,6 +145,21 @@ def test_let_go_where_nothing_decides(shell: list[str], memory: pathlib.Path) ->
     assert (root / "sys/bus/pci/drivers_probe").read_text() == f"{SOUND}\n"
 
 
+def test_let_go_in_an_initramfs_of_systemd(shell: list[str], memory: pathlib.Path) -> None:
+    """The same, as its unit runs it: the new root is at /sysroot."""
+    root = machine(memory)
+    text = on_the_system().replace("rootmnt=/sysroot", f"rootmnt={root}/sysroot")
+    ran(shell, root, text, "hold")
+    for path in ("etc/vdesk/devices", "etc/vdesk/boot", "usr/bin/python3"):
+        (root / "sysroot" / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / "sysroot" / path).write_text("")
+    ran(shell, root, text, "late")
+    assert overrides(root) == [HOLD, HOLD, "(null)"]
+    (root / "sysroot/usr/bin/python3").unlink()
+    ran(shell, root, text, "late")
+    assert overrides(root) == ["", "", "(null)"]
+
+
 MODPROBE = """#!/bin/sh
 echo "$@" >> {root}/loaded
 mkdir -p {root}/sys/bus/pci/drivers/nvidia

@@ -10,7 +10,7 @@ import pytest
 
 from tests.commands.running import on
 from tests.unit.test_boot_binding import CARD, with_builder
-from vdesk.initramfs.mkinitcpio import UNIT
+from vdesk.initramfs.mkinitcpio import LATE_FILE, LATE_UNIT, UNIT
 
 # The functions of mkinitcpio's that install hooks call (mkinitcpio(8), "Build hooks"), and its order of sourcing.
 MKINITCPIO = r"""
@@ -67,6 +67,9 @@ def test_with_systemd_the_unit_does(arch: Path) -> None:
     assert made[0] == "hooks base vdesk systemd autodetect block" and "runscript vdesk" not in made
     assert f"file /usr/lib/systemd/system/{UNIT}" in made and "binary sh" in made and "file /etc/vdesk/hold" in made
     assert f"link /usr/lib/systemd/system/sysinit.target.wants/{UNIT} -> ../{UNIT}" in made
+    assert f"file /usr/lib/systemd/system/{LATE_UNIT}" in made
+    assert f"link /usr/lib/systemd/system/initrd.target.wants/{LATE_UNIT} -> ../{LATE_UNIT}" in made
+    assert "/bin/sh /etc/vdesk/hold late" in (arch / LATE_FILE).read_text()
     assert "/etc/vdesk/hold" in (arch / f"etc/systemd/system/{UNIT}").read_text()
 
 

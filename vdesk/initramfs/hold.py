@@ -6,6 +6,8 @@ initramfs source it into their own shell."""
 
 from __future__ import annotations
 
+from textwrap import indent
+
 HEAD = """\
 #!/bin/sh
 # Written by vdesk (vdesk bind --boot), and taken away by it (vdesk unbind --boot).
@@ -105,6 +107,7 @@ def late() -> str:
 
 
 def on_the_system() -> str:
-    """The same as a program of the system: `hold`, or `release`."""
-    choice = f'case "${{1:-}}" in\nrelease) vdesk_release_and_load ;;\nhold) {HOLD.strip()} ;;\nesac\n'
-    return f"{HEAD}{FUNCTIONS}{ON_THE_SYSTEM}\n{choice}"
+    """The same as a program of the system, and of an initramfs that systemd runs: `hold`, `release`, or `late`."""
+    late_there = f"    rootmnt=/sysroot\n{indent(LATE, '    ')}    ;;\n"
+    choice = f"release) vdesk_release_and_load ;;\nhold) {HOLD.strip()} ;;\nlate)\n{late_there}"
+    return f'{HEAD}{FUNCTIONS}{ON_THE_SYSTEM}\ncase "${{1:-}}" in\n{choice}esac\n'

@@ -1,5 +1,5 @@
 """mkinitcpio, of Arch Linux (mkinitcpio(8)): a hook right after `base`, since udev's own early hook finds the drivers;
-with the systemd hook no shell hooks run, so that the unit goes into the image instead."""
+with the systemd hook no shell hooks run, so that units go into the image instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from vdesk.host import Host
 from vdesk.initramfs.builders import Builder
 from vdesk.initramfs.hold import FUNCTIONS, HEAD, HOLD, LATE
 
-UNIT = "vdesk-hold.service"
+UNIT, LATE_UNIT, LATE_FILE = "vdesk-hold.service", "vdesk-late.service", "etc/vdesk/late.service"
+LATE_TEXT = """\
+# Written by vdesk (vdesk bind --boot), and taken away by it (vdesk unbind --boot). In the initramfs only.
+[Unit]
+Description=Let devices go where the new root has nothing that decides about them
+DefaultDependencies=no
+ConditionPathExists=/etc/initrd-release
+After=initrd-root-fs.target initrd-fs.target
+Before=initrd.target initrd-cleanup.service initrd-switch-root.target
+Conflicts=initrd-switch-root.target shutdown.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /etc/vdesk/hold late
+TimeoutStartSec=20
+"""
 INSTALL = f"""\
 #!/bin/bash
 # Written by vdesk (vdesk bind --boot): devices of the list are held back before udev finds their drivers.
@@ -20,6 +35,8 @@ build() {{
         add_file /etc/vdesk/hold
         add_file /etc/systemd/system/{UNIT} /usr/lib/systemd/system/{UNIT}
         add_symlink /usr/lib/systemd/system/sysinit.target.wants/{UNIT} ../{UNIT}
+        add_file /{LATE_FILE} /usr/lib/systemd/system/{LATE_UNIT}
+        add_symlink /usr/lib/systemd/system/initrd.target.wants/{LATE_UNIT} ../{LATE_UNIT}
     else
         add_runscript
     fi
@@ -46,6 +63,7 @@ def builder(host: Host) -> Builder:
             ("etc/initcpio/hooks/vdesk", text, 0o644),
             ("etc/initcpio/install/vdesk", INSTALL, 0o644),
             ("etc/mkinitcpio.conf.d/vdesk.conf", CONFIGURATION, 0o644),
+            (LATE_FILE, LATE_TEXT, 0o644),
         ),
         ("mkinitcpio", "-P"),
         ("lsinitcpio",),
