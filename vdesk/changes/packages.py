@@ -12,7 +12,8 @@ from vdesk.host.signals import to_the_end
 from vdesk.model.errors import Refused, VdeskError, problem
 
 SECONDS = 7200.0
-LOCKED = ("could not get lock", "is held by process", "waiting for cache lock", "unable to lock", "zypp is locked")
+HELD = "is held by process"
+LOCKED = ("could not get lock", HELD, "waiting for cache lock", "unable to lock", "zypp is locked")
 NO_NETWORK = (
     "could not resolve", "temporary failure", "failed to fetch", "failed retrieving", "network is unreachable",
     "could not connect", "connection timed out", "curl error", "failed to download", "download (curl)",
@@ -163,7 +164,7 @@ def _judge(manager: Manager, ended: Completed, names: Sequence[str]) -> None:
     what = f"{manager.program} failed with exit code {ended.exit_code}"
     if _about(ended, LOCKED):
         remedy = "another program is installing: let it end (ps -e | grep -E 'apt|dpkg|dnf|zypper|pacman'), then again"
-        raise VdeskError(problem("packages.locked", what, cause, remedy))
+        raise VdeskError(problem("packages.locked", what, "; ".join(dict.fromkeys([*_holder(ended), *last])), remedy))
     if _about(ended, NO_NETWORK):
         remedy = "look whether this machine is online and its package sources are right, then run vdesk install again"
         if manager.program == "pacman":
@@ -172,6 +173,11 @@ def _judge(manager: Manager, ended: Completed, names: Sequence[str]) -> None:
     verb = "install" if "install" in ended.argv or "-S" in ended.argv else "remove"
     remedy = f"run it by hand to see more: sudo {by_hand(manager, names)}"
     raise VdeskError(problem("packages.failed", what, cause, remedy if verb == "install" else _by_hand(ended)))
+
+
+def _holder(ended: Completed) -> list[str]:
+    """Who has the lock, as apt says it while it waits: among its output, not among its errors."""
+    return [line.strip() for line in ended.stdout.splitlines() if HELD in line][-1:]
 
 
 def _by_hand(ended: Completed) -> str:
