@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from vdesk.host.kernel_config import CONFIG
 from vdesk.host.names import PCI_IDS
+from vdesk.host.other_hooks import does
 from vdesk.host.recorded import COMMANDS, MACHINE
 from vdesk.host.recording import RecordingHost
 from vdesk.host.scrub import Scrub
@@ -19,6 +20,8 @@ LEFT_OUT = re.compile(
     r"|etc/libvirt/(qemu|secrets)|var/lib/libvirt/(qemu|swtpm|secrets))(/|$)"
 )
 SECRETS = re.compile(r"/((product_|board_|chassis_)?serial(_number)?|vpd|wwid|unique_id|(product_)?uuid|address)$")
+# What people write for themselves stays theirs; vdesk's own files are compared to the byte.
+COMMENTED = re.compile(r"etc/(libvirt/hooks|modprobe\.d|udev/rules\.d)/(?!.*vdesk)")
 PROCESS = re.compile(r"proc/(\d+)(/|$)")
 NODE = re.compile(r"/dev/(dri/|nvidia|snd/|fb\d|i2c-|kfd|vfio/|video)")
 DISCS = re.compile(r"virtio-win[-_.\w]*\.iso", re.IGNORECASE)
@@ -137,7 +140,20 @@ def _cut(path: str, data: bytes, files: dict[str, bytes]) -> bytes:
         return _accounts(text, files.get("etc/passwd", b"").decode("utf-8", "replace")).encode()
     if path == "proc/net/route":
         return re.sub(r"\t(?!0{8}\t)[0-9A-F]{8}(?=\t)", "\t010200C0", text).encode("utf-8", "surrogateescape")
+    if COMMENTED.match(path):
+        return _uncommented(text, path.startswith("etc/libvirt/hooks/")).encode("utf-8", "surrogateescape")
     return data
+
+
+def _uncommented(text: str, hook: bool) -> str:
+    """A file without what people wrote into it for themselves; of a hook the lines that vdesk looks for, each where it
+    was."""
+    found = []
+    for number, line in enumerate(text.splitlines()):
+        first = number == 0 and line.startswith("#!")
+        kept = bool(does(line)) if hook else not line.lstrip().startswith("#")
+        found.append(line if first or kept or not line.strip() else "#")
+    return "".join(f"{line}\n" for line in found)
 
 
 def _lines(text: str, wanted: Callable[[str], bool]) -> str:

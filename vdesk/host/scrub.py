@@ -10,6 +10,27 @@ UUID = r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-
 MAC = r"(?<![0-9a-fA-F:.-])[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}(?![0-9a-fA-F:.-])"
 IPV4 = r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])"
 IPV6 = r"(?<![0-9a-fA-F:.])(?:[0-9a-fA-F]{1,4}:){3,7}(?::?[0-9a-fA-F]{1,4})+(?![0-9a-fA-F:.])|\bfe80::[0-9a-fA-F:]+"
+# The name that systemd gives an interface by its address (systemd.net-naming-scheme), and addresses without signs.
+MAC_NAME = r"(?<![0-9A-Za-z])((?:en|wl|ww|ib|sl)x)([0-9a-fA-F]{12})(?![0-9A-Za-z])"
+BARE_MAC = r"(?<![0-9A-Za-z.:_-])(?=\d*[a-fA-F])(?=[a-fA-F]*\d)[0-9a-fA-F]{12}(?![0-9A-Za-z:_-])"
+# Of file systems that have no UUID of that form, and of partitions of a table without any.
+SHORT_ID = (
+    r"((?:PART)?UUID[=:] ?[\"']?|\bby-(?:part)?uuid/)([0-9a-fA-F]{4}-[0-9a-fA-F]{4}|[0-9a-fA-F]{8}-[0-9a-fA-F]{2})"
+    r"(?![0-9A-Za-z-])"
+)
+BY_ID = r"(\bby-(?:id|path)/)([^\s'\"<>,;)]+)"
+PLACE = r"(?<![\w.])(/mnt/|/srv/)([^/\s'\"<>:,;]+)"
+IQN = r"\b(?:iqn\.\d{4}-\d\d|eui|naa)\.[A-Za-z0-9][^\s,;'\"]{7,}"
+SERVER = r"((?i:\bhostname[=:] ?|\bnfs(?:root)?=|\bnfs4?:(?://)?)[\"']?)[^\s,:;/'\"]+"
+EXPORT = r"(?<![^\s])(?:[A-Za-z0-9][\w.-]*(?=:/(?:\w|\s|$))|(?<=\s)//[\w.-]+(?=/\w))"
+TOKEN = r"(?i)(\bbearer\s+|\b[\w-]*(?:token|api[_-]?key)['\"]?\s*[:=]\s*['\"]?)[^\s'\"<>]+"
+# GRUB's users and their passwords (grub: "Authentication and authorisation").
+GRUB_USERS = (
+    r"(?m)(^[ \t]*(?:set[ \t]+)?superusers[ \t]*=|^[ \t]*password(?:_pbkdf2)?[ \t]|--users[ \t=])"
+    r".*?(?=[ \t]*(?:\{|$))"
+)
+SSID = r"(?i)(\be?ssid[=:] ?)(?:\"[^\"]*\"|'[^']*'|[^\s,;]+)"
+SERIAL_WORD = r"\b([Ss]erial(?: [Nn]umber)? )(?=[A-Z0-9._-]*\d)[A-Z0-9][A-Z0-9._-]{5,}"
 SERIAL = r"(?i)(serial ?(?:number|no|num)?\.?\}?\s*[:=]=?\s*[\"']?|\bs/n[:=]?\s*)[^\s,;'\"<]+"
 HOME = r"(/(?:var/)?home/|/run/media/|/media/(?=[^/\s]+/))[^/\s'\"<>:,;]+"
 SECRET = r"((?:passw(?:or)?d|passphrase|psk|secret)['\"]?\s*[:=>]\s*['\"]?)[^\s'\"<>]+"
@@ -33,16 +54,16 @@ class Scrub:
 
     def path(self, path: str) -> str:
         """A path, or the text of a link: ids, addresses and names in it; by-id names without their serial numbers."""
-        found = self._ids(path)
-        if "/by-id/" in found or "/by-path/" in found:
-            folder, _, name = found.rpartition("/")
-            found = f"{folder}/{re.sub(LONG_TOKEN, 'SERIAL', name)}"
-        return "/".join(self._names(part) for part in found.split("/"))
+        return "/".join(self._names(part) for part in self._ids(path).split("/"))
 
     def text(self, text: str) -> str:
         """A text that people or programs wrote: all of it."""
-        found = re.sub(SECRET, r"\1X", self._ids(text))
-        found = re.sub(SERIAL, r"\1X", found)
+        found = self._ids(text)
+        for private in (GRUB_USERS, TOKEN, SECRET, SSID, SERIAL, SERIAL_WORD):
+            found = re.sub(private, r"\1X", found)
+        found = re.sub(SERVER, r"\1server", found)
+        found = re.sub(EXPORT, lambda export: "//server" if export[0].startswith("//") else "server", found)
+        found = re.sub(IQN, "iqn.2000-01.org.example:X", found)
         found = re.sub(IPV4, _ipv4, found)
         found = re.sub(IPV6, _ipv6, found)
         return self._names(found)
@@ -57,7 +78,12 @@ class Scrub:
         found = re.sub(UUID, self._uuid, text)
         found = re.sub(MAC, self._mac, found)
         found = re.sub(HEX_ID, "0" * 32, found)
+        found = re.sub(MAC_NAME, lambda name: name[1] + self._bare(name[2]), found)
+        found = re.sub(BARE_MAC, lambda mac: self._bare(mac[0]), found)
+        found = re.sub(SHORT_ID, self._short, found)
+        found = re.sub(BY_ID, lambda name: name[1] + re.sub(LONG_TOKEN, "SERIAL", name[2]), found)
         found = re.sub(HOME, r"\1user", found)
+        found = re.sub(PLACE, self._place, found)
         for each in self.ids:
             found = found.replace(each, "X")
         return found
@@ -72,6 +98,20 @@ class Scrub:
         same = self.known.setdefault(found[0].lower(), f"00000000-0000-4000-8000-{len(self.known) + 1:012x}")
         return same
 
+    def _short(self, found: re.Match[str]) -> str:
+        """The id of a partition keeps its number."""
+        table, _, part = found[2].lower().partition("-")
+        number = self.known.setdefault(table if len(part) == 2 else found[2].lower(), f"{len(self.known) + 1:04x}")
+        return f"{found[1]}0000{number}-{part}" if len(part) == 2 else f"{found[1]}0000-{number.upper()}"
+
+    def _place(self, found: re.Match[str]) -> str:
+        return found[1] + self.known.setdefault(f"{found[1]}{found[2]}", f"place{len(self.known) + 1}")
+
+    def _bare(self, digits: str) -> str:
+        """An address without signs, the same as where it has some."""
+        number = self.known.setdefault(":".join(re.findall("..", digits.lower())), f"{len(self.known) + 1:02x}")
+        return f"0200000000{number[-2:]}"
+
     def _mac(self, found: re.Match[str]) -> str:
         sign = found[0][2]
         number = self.known.setdefault(found[0].lower().replace("-", ":"), f"{len(self.known) + 1:02x}")[-2:]
@@ -84,5 +124,6 @@ def _ipv4(found: re.Match[str]) -> str:
 
 
 def _ipv6(found: re.Match[str]) -> str:
-    """PCI addresses and times have their own forms, and are none."""
-    return found[0] if found[0].count(":") < 4 and "::" not in found[0] else "2001:db8::1"
+    """PCI addresses and times have their own forms, and are none; nor is a MAC that was replaced already."""
+    own = found[0].startswith("02:00:00:00:00:")
+    return found[0] if own or (found[0].count(":") < 4 and "::" not in found[0]) else "2001:db8::1"

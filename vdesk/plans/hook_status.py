@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from vdesk.host import Host, software
 from vdesk.host.kernel_log import printable
+from vdesk.host.other_hooks import SIGNS, does
 from vdesk.model.errors import Absent, HostError, NeedsRoot, Refused, problem
 from vdesk.model.report import Report
 from vdesk.plans.hook_file import hook_bytes
@@ -20,15 +21,6 @@ DAEMONS = ("libvirtd.service", "virtqemud.service")
 OLDEST_LIBVIRT = (6, 5)  # the first that reads qemu.d (libvirt.org/hooks.html)
 ASK_LIBVIRT = (("virsh", "--version"), ("libvirtd", "--version"), ("virtqemud", "--version"))
 CHECK_SECONDS = 60.0
-# What another hook does that vdesk's does too, or that no hook may do.
-SIGNS = (
-    ("moves devices between drivers", re.compile(r"driver_override|new_id|drivers_probe|/unbind|nodedev-(?:de|re)")),
-    ("unloads graphics drivers", re.compile(r"(?:rmmod|modprobe\s+-r\w*)\s+\S*(?:nvidia|amdgpu|radeon|nouveau)")),
-    (
-        "calls libvirt, which waits for the hook",
-        re.compile(r"(?<![\w/.-])(?:/usr/bin/)?virsh\b|\blibvirt\.open|^\s*(?:import|from)\s+libvirt\b"),
-    ),
-)
 
 
 class Own(NamedTuple):
@@ -66,11 +58,10 @@ def others(host: Host) -> list[Other]:
 
 def _other(host: Host, path: str) -> Other:
     try:
-        lines = [line for line in host.read(path, 1 << 20).splitlines() if not line.lstrip().startswith("#")]
+        found = {what for line in host.read(path, 1 << 20).splitlines() for what in does(line)}
     except HostError:
         return Other(f"/{path}", True, ("cannot be read",))
-    does = tuple(what for what, sign in SIGNS if any(sign.search(line) for line in lines))
-    return Other(f"/{path}", bool(host.stat(path).mode & 0o111), does)
+    return Other(f"/{path}", bool(host.stat(path).mode & 0o111), tuple(what for what, _ in SIGNS if what in found))
 
 
 def active_daemons(host: Host) -> list[str]:
