@@ -109,7 +109,13 @@ ENVY = 'ACTION=="add", SUBSYSTEM=="pci", ATTR{vendor}=="0x10de", ATTR{class}=="0
         ),
         ({"etc/supergfxd.conf": '{"mode": "Vfio"}'}, "warn", "supergfxd: Vfio"),
         ({"etc/supergfxd.conf": '{"mode": "Integrated"}', CARD: "\0gone"}, "fail", "Integrated"),
+        ({"etc/supergfxd.conf": '{"mode": "Hybrid"}'}, "warn", "sudo vdesk bind 0000:01:00.0 --boot"),
         ({"etc/modprobe.d/system76-power.conf": "x"}, "warn", "system76-power"),
+        (
+            {"etc/modprobe.d/system76-power.conf": "x"},
+            "warn",
+            "system76-power graphics hybrid, reboot, then sudo vdesk bind 0000:01:00.0 --boot",
+        ),
         ({"usr/bin/envycontrol": ""}, "info", "envycontrol is installed"),
         ({"usr/bin/optimus-manager": ""}, "warn", "optimus-manager"),
         ({"usr/sbin/prime-select": "", "etc/prime/current_type": "nvidia\n"}, "warn", "sudo prime-select intel"),

@@ -195,6 +195,19 @@ def test_other_programs_are_named(memory: Path, name: str) -> None:
     assert name in on(root, "gpu", "query", "--json").envelope["errors"][0]["remedy"]
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_no_mode_that_takes_the_card_off_the_bus(memory: Path, name: str) -> None:
+    """Their `integrated` removes the card or its power: the desktop is kept off it by the binding at boot."""
+    root = build("debian", memory / "root")
+    files, command = OTHERS[name]
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+        (root / path).chmod(0o755)
+    remedy = on(root, "gpu", "select", "intel", "--json").envelope["errors"][0]["remedy"]
+    assert remedy.startswith(f"{command}, reboot, then sudo vdesk bind {CARD} --boot")
+
+
 def test_a_hostile_configuration_of_another_program(memory: Path) -> None:
     root = build("debian", memory / "root")
     (root / "etc/supergfxd.conf").write_text('{"mode": "\x1b[31m; rm -rf /"}')

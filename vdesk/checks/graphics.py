@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from vdesk.checks.machine import Machine
+from vdesk.host import display
 from vdesk.host.host import Host
 from vdesk.host.kernel_log import printable
 from vdesk.model.errors import Absent, HostError
@@ -177,7 +178,10 @@ def _supergfx(machine: Machine) -> Iterator[Seen]:
     mode = re.search(r'"mode"\s*:\s*"(\w{1,20})"', text)
     shown = mode.group(1) if mode else "not told"
     cause = "supergfxd gives the card to a driver by itself, also to vfio-pci: two owners undo each other's work"
-    remedy = "let one do it: supergfxctl -m Hybrid, and sudo systemctl disable --now supergfxd"
+    remedy = (
+        "let one do it: supergfxctl -m Hybrid, log out and in, sudo systemctl disable --now supergfxd, then "
+        f"sudo vdesk bind {display.spare(machine.host, machine.devices)} --boot"
+    )
     level = FAIL if shown == "Integrated" and not _has_dedicated(machine) else WARN
     yield Seen(level, f"supergfxd: {shown}", cause, remedy, f"/{path}: mode {shown}")
 
@@ -190,7 +194,11 @@ def _system76(machine: Machine) -> Iterator[Seen]:
     path = "etc/modprobe.d/system76-power.conf"
     if machine.host.exists(path):
         cause = "system76-power chooses the drivers of the graphics cards at every boot"
-        remedy = "sudo system76-power graphics integrated, then reboot"
+        remedy = (
+            "sudo system76-power graphics hybrid, reboot, then "
+            f"sudo vdesk bind {display.spare(machine.host, machine.devices)} --boot (its mode "
+            "integrated would take the card from virtual machines too)"
+        )
         yield Seen(WARN, "system76-power sets the graphics mode", cause, remedy, f"/{path} is there")
 
 

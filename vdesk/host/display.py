@@ -4,7 +4,7 @@ speaks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vdesk.host.drm import CLASS, Card, cards
 from vdesk.host.host import Host
@@ -40,6 +40,13 @@ def shown_on(host: Host, known: Iterable[Device], taken: Iterable[Device]) -> di
         if shown:
             found[device.address] = shown
     return found
+
+
+def spare(host: Host, known: Sequence[Device]) -> str:
+    """The address of the one card that the host's picture is not on, `ADDR` where there is not exactly one."""
+    gpus = [device for device in known if device.is_gpu]
+    free = [each for each in gpus if each.address not in shown_on(host, known, [each])]
+    return str(free[0].address) if len(free) == 1 else "ADDR"
 
 
 def _cards(host: Host) -> tuple[Card, ...]:

@@ -21,14 +21,20 @@ WRITTEN = (
     "etc/modprobe.d/blacklist-nvidia.conf",
 )
 SUSE_MODES = {"on-demand": "offload"}
+HYBRID = "hybrid"
+"""What the others call a mode that leaves the card on the bus. Their `integrated` takes it off, or its power: what a
+virtual machine is to have is no more there then, so it is never named as a way to keep the desktop off the card."""
 
 
 class Manager(NamedTuple):
-    """A program that chooses: its name, how it is set where that can be told, and the command that sets a mode."""
+    """A program that chooses: its name, how it is set where that can be told, and the command that sets a mode.
+
+    `keeps_off`: whether its `intel` keeps the desktop off the card by itself; else a binding at boot has to."""
 
     name: str
     mode: str | None
     commands: dict[str, str]
+    keeps_off: bool = False
 
 
 def is_suse(host: Host) -> bool:
@@ -67,11 +73,11 @@ def _suse(host: Host) -> list[Manager]:
     if not is_suse(host):
         return []
     commands = {each: f"sudo {PROGRAM} {SUSE_MODES.get(each, each)}" for each in MODES}
-    return [Manager("prime-select of SUSE", _word(host.text(f"{SUSE}/current_type")), commands)]
+    return [Manager("prime-select of SUSE", _word(host.text(f"{SUSE}/current_type")), commands, True)]
 
 
 def _envycontrol(host: Host) -> list[Manager]:
-    words = {"intel": "integrated", "nvidia": "nvidia", "on-demand": "hybrid"}
+    words = {"intel": HYBRID, "nvidia": "nvidia", "on-demand": HYBRID}
     commands = {each: f"sudo envycontrol -s {word}" for each, word in words.items()}
     if host.which("envycontrol") is None:
         return []
@@ -84,7 +90,7 @@ def _supergfx(host: Host) -> list[Manager]:
     if not text and host.which("supergfxctl") is None:
         return []
     found = re.search(r'"mode"\s*:\s*"(\w{1,20})"', text)
-    words = {"intel": "Integrated", "on-demand": "Hybrid", "nvidia": "AsusMuxDgpu"}
+    words = {"intel": "Hybrid", "on-demand": "Hybrid", "nvidia": "AsusMuxDgpu"}
     commands = {each: f"supergfxctl -m {word}" for each, word in words.items()}
     return [Manager("supergfxctl", found.group(1) if found else None, commands)]
 
@@ -92,7 +98,7 @@ def _supergfx(host: Host) -> list[Manager]:
 def _system76(host: Host) -> list[Manager]:
     if host.which("system76-power") is None and not host.exists("etc/modprobe.d/system76-power.conf"):
         return []
-    words = {"intel": "integrated", "nvidia": "nvidia", "on-demand": "hybrid"}
+    words = {"intel": HYBRID, "nvidia": "nvidia", "on-demand": HYBRID}
     return [Manager("system76-power", None, {each: f"sudo system76-power graphics {words[each]}" for each in MODES})]
 
 

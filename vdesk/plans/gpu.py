@@ -10,7 +10,7 @@ from vdesk.host.drm import Card, cards
 from vdesk.host.holders import holding
 from vdesk.host.option_rom import LIMIT, has_uefi, images
 from vdesk.host.pci import Device, devices
-from vdesk.host.prime import PROGRAM, is_suse, is_there, mode, others
+from vdesk.host.prime import PROGRAM, Manager, is_suse, is_there, mode, others
 from vdesk.host.udev import seats
 from vdesk.model.errors import Absent, Denied, HostError, Refused, problem
 from vdesk.model.report import Report
@@ -136,11 +136,20 @@ def _restart(host: Host) -> RunCommand:
     return RunCommand(argv, f"restart the display manager ({link.rpartition('/')[2]}): the graphical session ends")
 
 
+def _way(host: Host, manager: Manager, wanted: str) -> str:
+    """The commands of another program for a mode. Its `integrated` would take the card away from everybody."""
+    command = manager.commands[wanted]
+    if wanted != "intel" or manager.keeps_off:
+        return command
+    bind = f"sudo vdesk bind {display.spare(host, devices(host, names=False))} --boot"
+    return f"{command}, reboot, then {bind} (its mode integrated would take the card from virtual machines too)"
+
+
 def _refuse(host: Host, wanted: str | None) -> None:
     if is_there(host):
         return
     found = others(host)
-    ways = [each.commands[wanted] if wanted else f"{each.name}: {each.mode or 'ask it'}" for each in found]
+    ways = [_way(host, each, wanted) if wanted else f"{each.name}: {each.mode or 'ask it'}" for each in found]
     if is_suse(host):
         what = "the prime-select of this machine is SUSE's, another program of the same name"
         why = "it has no query, knows offload where others say on-demand, and vdesk does not drive it"
