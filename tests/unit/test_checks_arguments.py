@@ -45,8 +45,12 @@ def about(stage: Stage, scene: Scene, id: str = "kernel.cmdline") -> Finding:
         ("video=efifb:off", "info", "6.0"),
         ("video=HDMI-A-1:1920x1080", "ok", "none is needed"),
         ("initcall_blacklist=sysfb_init", "info", "6.0"),
-        ("vfio-pci.ids=10de:1402,10de:0fba", "info", "0000:01:00.0, 0000:01:00.1"),
-        ("vfio-pci.ids=8086:1912", "warn", "the card of the boot display"),
+        ("vfio-pci.ids=10de:1402,10de:0fba", "warn", "0000:01:00.0, 0000:01:00.1"),
+        ("vfio-pci.ids=8086:1912", "fail", "the card that shows the desktop (0000:00:02.0)"),
+        ("vfio-pci.ids=144d:a808", "fail", "the controller of a disk that this machine uses (0000:03:00.0)"),
+        ("vfio-pci.ids=8086:a12f", "fail", "its last keyboard or pointer (0000:00:14.0)"),
+        ("vfio-pci.ids=10de:1402:ffff:8591", "info", "no device of this machine"),
+        ("vfio-pci.ids=10de:1402:1043", "warn", "0000:01:00.0"),
         ("vfio_pci.ids=dead:beef", "info", "no device of this machine"),
     ],
 )
@@ -59,7 +63,7 @@ def test_an_argument(stage: Stage, words: str, level: str, said: str) -> None:
 def test_equal_cards_by_id(stage: Stage) -> None:
     """One id, two cards: both would go."""
     found = about(stage, booted("identical-gpus", "vfio-pci.ids=10de:1c03"))
-    assert found.level == "warn" and "0000:01:00.0" in found.cause and "0000:02:00.0" in found.cause
+    assert found.level == "fail" and "0000:01:00.0" in found.cause and "0000:02:00.0" in found.cause
 
 
 @pytest.mark.parametrize("word", ["iommu=off", "iommu=pt,off"])

@@ -101,10 +101,15 @@ def test_kernels_without_reset_method(stage: Stage) -> None:
     [
         ("debian", "install vfio_pci /bin/false", "fail", "prohibits"),
         ("handed-over", "blacklist vfio_pci", "warn", "loaded all the same"),
-        ("debian", "options vfio-pci ids=8086:1912", "warn", "the card of the boot display"),
-        ("identical-gpus", "options vfio-pci disable_vga=1 ids=10de:1c03", "warn", "the card of the boot display"),
+        ("debian", "options vfio-pci ids=8086:1912", "fail", "the card that shows the desktop"),
+        ("debian", "options vfio-pci ids=144d:a808", "fail", "the controller of a disk that this machine uses"),
+        ("identical-gpus", "options vfio-pci disable_vga=1 ids=10de:1c03", "fail", "the card that shows the desktop"),
         (with_device("debian", group=40), "options vfio-pci ids=10de:1402", "warn", "several equal cards"),
-        ("debian", "options vfio-pci ids=10de:1402", "ok", "vfio-pci is there"),
+        ("debian", "options vfio-pci ids=10de:1402", "warn", "take the line out of /etc/modprobe.d/mine.conf, and"),
+        ("debian", "options vfio-pci ids=10de:1402", "warn", "sudo vdesk bind 0000:01:00.0 --boot"),
+        ("debian", "options vfio-pci ids=dead:beef", "info", "no device of this machine"),
+        ("debian", "install vfio-pci /sbin/vfio-pci-override.sh", "warn", "runs a program whenever vfio-pci is loaded"),
+        ("debian", "options vfio-pci disable_vga=1", "ok", "vfio-pci is there"),
         ("debian", "softdep nouveau pre: vfio-pci", "ok", "vfio-pci is there"),
         ("debian", "# blacklist vfio-pci", "ok", "vfio-pci is there"),
     ],
@@ -112,6 +117,41 @@ def test_kernels_without_reset_method(stage: Stage) -> None:
 def test_modprobe(stage: Stage, base: Base, line: str, level: str, said: str) -> None:
     found = about(stage, Scene(base, {"etc/modprobe.d/mine.conf": f"{line}\n"}), "kernel.vfio")
     assert found.level == level and said in " ".join(found)
+
+
+def test_ids_in_a_list_of_modules(stage: Stage) -> None:
+    """modules(5) takes a module's options too, and the initramfs' list is one."""
+    found = about(stage, Scene("debian", {"etc/initramfs-tools/modules": "vfio_pci ids=10de:1402\n"}), "kernel.vfio")
+    assert found.level == "warn" and "take the line out of /etc/initramfs-tools/modules" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("address", "driver", "level", "said"),
+    [
+        ("0000:01:00.0", "vfio-pci", "warn", "sudo driverctl unset-override 0000:01:00.0"),
+        ("0000:01:00.0", "nouveau", "warn", "driverctl gives 0000:01:00.0 to nouveau"),
+        ("0000:03:00.0", "vfio-pci", "fail", "the controller of a disk that this machine uses (0000:03:00.0)"),
+        ("0000:00:02.0", "vfio-pci", "fail", "the card that shows the desktop"),
+        ("0000:7f:00.0", "vfio-pci", "warn", "driverctl binds 0000:7f:00.0 at boot"),
+        ("0000:02:00.0", "uio_pci_generic", "ok", "vfio-pci is there"),
+    ],
+)
+def test_driverctl(stage: Stage, address: str, driver: str, level: str, said: str) -> None:
+    """It sets its override whenever the device appears, in every boot."""
+    found = about(stage, Scene("debian", {f"etc/driverctl.d/pci-{address}": f"{driver}\n"}), "kernel.vfio")
+    assert found.level == level and said in " ".join(found)
+
+
+def test_every_leftover_is_told(stage: Stage) -> None:
+    """The worst first, and how to take out each."""
+    edits = {
+        "etc/driverctl.d/pci-0000:03:00.0": "vfio-pci\n",
+        "etc/driverctl.d/junk": "\0",
+        "etc/modprobe.d/mine.conf": "options vfio-pci ids=10de:1402\n",
+    }
+    found = about(stage, Scene("debian", edits), "kernel.vfio")
+    assert found.level == "fail" and "0000:03:00.0" in found.title
+    assert "unset-override 0000:03:00.0" in found.remedy and "/etc/modprobe.d/mine.conf" in found.remedy
 
 
 def test_virqfd_was_a_module_once(stage: Stage) -> None:

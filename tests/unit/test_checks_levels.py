@@ -22,7 +22,7 @@ LEVELS = {
     "kernel.irq-remapping": "ok info warn fail unknown",
     "kernel.cmdline": "ok info warn fail unknown",
     "kernel.log": "ok info warn unknown",
-    "kernel.vfio": "ok warn fail unknown",
+    "kernel.vfio": "ok info warn fail unknown",
     "gpu.present": "ok warn fail unknown",
     "gpu.host-display": "ok warn unknown",
     "gpu.group": "ok info warn fail unknown",
@@ -129,6 +129,7 @@ CASES = [
     Case(logged("debian", "DMAR: Initialization failed"), "kernel.log", "warn", "could not start VT-d"),
     Case(Scene("debian", {"etc/modules-load.d/vfio.conf": "# a\nvfio_virqfd\n"}), "kernel.vfio", "warn", "vfio.conf:2"),
     Case(Scene("debian", {"etc/modprobe.d/v.conf": "blacklist vfio-pci\n"}), "kernel.vfio", "fail", "v.conf:1"),
+    Case(Scene("debian", {"etc/modprobe.d/v.conf": "options vfio-pci ids=1:2\n"}), "kernel.vfio", "info", "v.conf:1"),
     Case(
         Scene("debian", {f"lib/modules/{KERNEL}/modules.dep": "kernel/x.ko:\n"}), "kernel.vfio", "fail", "no vfio-pci"
     ),

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from vdesk.checks.iommu import about, enable, switched_off
 from vdesk.checks.machine import BOOT, Machine
-from vdesk.host import cmdline
+from vdesk.host import claims, cmdline
 from vdesk.host.iommu_state import OFF_IN_KERNEL
+from vdesk.host.leftovers import by_ids
 from vdesk.host.pci import Device
+from vdesk.host.untold import untold
 from vdesk.model.finding import FAIL, INFO, OK, UNKNOWN, WARN, Finding, finding
 
 NAME = "kernel.cmdline"
@@ -41,6 +43,11 @@ GENERIC = (
     "off", "force", "noforce", "merge", "nomerge", "biomerge", "panic", "nopanic", "pt", "nopt", "soft", "usedac",
     "allowdac", "forcedac", "fullflush", "memaper", "noagp", "leak", "calgary",
 )  # fmt: skip
+NEEDED = {
+    claims.ROOT_DISK: "the controller of a disk that this machine uses",
+    claims.LAST_INPUT: "its last keyboard or pointer",
+    claims.HOST_DISPLAY: "the card that shows the desktop",
+}
 YES = ("1", "y", "Y", "yes", "on")
 ABOUT = ("iommu", "vfio", "acs", "intremap", "nomodeset", "video", "sysfb")
 
@@ -179,16 +186,19 @@ def _by_id(machine: Machine, booted: tuple[str, ...]) -> Iterator[Wrong]:
     """vfio-pci.ids takes every device of the id."""
     for argument in _spelled(booted, "vfio-pci.ids"):
         value = argument.partition("=")[2]
-        level, cause = claimed_by_id(machine.devices, value)
+        level, cause = claimed_by_id(machine, value)
         yield Wrong(level, f"vfio-pci.ids={value}", cause, machine.take_out(argument))
 
 
-def claimed_by_id(devices: list[Device], value: str) -> tuple[str, str]:
+def claimed_by_id(machine: Machine, value: str) -> tuple[str, str]:
     """How bad it is that vfio-pci takes all devices of these `vendor:device,...`, and why."""
-    wanted = {":".join(each.lower().split(":")[:2]) for each in value.split(",")}
-    taken = [device for device in devices if f"{device.vendor}:{device.device}" in wanted]
-    shown = ", ".join(str(device.address) for device in taken) or "no device of this machine"
+    taken = by_ids(value, machine.devices)
+    if not taken:
+        return INFO, "vfio-pci takes every device of these ids at boot: no device of this machine"
+    shown = ", ".join(str(device.address) for device in taken)
     cards = [device for device in taken if device.is_gpu]
+    if lost := lost_with(machine, taken):
+        return FAIL, f"vfio-pci takes every device of these ids at boot, {lost} among them: {shown}"
     if any(device.boot_vga for device in taken):
         return (
             WARN,
@@ -196,4 +206,15 @@ def claimed_by_id(devices: list[Device], value: str) -> tuple[str, str]:
         )
     if len({device.ids for device in cards}) < len(cards):
         return WARN, f"vfio-pci takes every device of these ids at boot, several equal cards among them: {shown}"
-    return INFO, f"vfio-pci takes every device of these ids at boot: {shown}; vdesk bind goes by address"
+    return WARN, f"vfio-pci takes every device of these ids at boot: {shown}; vdesk bind goes by address"
+
+
+def lost_with(machine: Machine, taken: list[Device]) -> str:
+    """What this machine cannot do without, of what is taken; an empty text where nothing is. What could not be told is
+    not counted."""
+    if not taken:
+        return ""
+    unknown = {(each.rule, each.address) for each in untold(machine.host, taken)}
+    known = claims.claims(machine.host, taken, machine.devices)
+    lost = [each for each in known if each.rule in NEEDED and (each.rule, each.address) not in unknown]
+    return " and ".join(dict.fromkeys(f"{NEEDED[each.rule]} ({each.address})" for each in lost))

@@ -12,6 +12,9 @@ from vdesk.changes.journal import Entry, Step
 from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.host.claims import held
+from vdesk.host.leftovers import IDS
+from vdesk.host.leftovers import every as every_leftover
+from vdesk.host.leftovers import taken as taken_by
 from vdesk.host.pci import devices
 from vdesk.initramfs.binding import BootBinding, display_of, edited, is_off, listed, stale, trial
 from vdesk.initramfs.builders import builder
@@ -44,7 +47,7 @@ def bind(
     for each in plan.data["devices"] if later else ():
         each["driver"] = each["was"]
     if at_boot:
-        plan.intro += _said(host, later) + prompt(host, moving)
+        plan.intro += _said(host, later) + _owned(host, rows) + prompt(host, moving)
         names = " ".join(plan.facts.get("named") or [str(each) for each in addresses])
         plan.facts.setdefault("named", [str(each) for each in addresses])
         display = picture_asked_for(host, [*listed(host), *rows])
@@ -97,6 +100,20 @@ def _said(host: Host, later: bool) -> list[str]:
             "No initramfs builder that vdesk knows is installed: a unit holds the devices back before udev starts, "
             "and a driver that is in the initramfs all the same is asked to let go early in the boot."
         )
+    return found
+
+
+def _owned(host: Host, rows: list[Listed]) -> list[str]:
+    """What else gives these devices to vfio-pci at boot: a trial that failed would be followed by the same."""
+    known = [each for each in devices(host, names=False) if any(str(each.address) == row.address for row in rows)]
+    found = []
+    for other in every_leftover(host):
+        names = ", ".join(str(each.address) for each in taken_by(other, known))
+        if names and (other.kind == IDS or "vfio" in other.driver):
+            found.append(
+                f"{names}: {other.place} gives it to vfio-pci at boot too, also in a boot that leaves this binding "
+                f"out; take that out: {other.way_out}"
+            )
     return found
 
 
