@@ -60,6 +60,23 @@ def test_an_argument(stage: Stage, words: str, level: str, said: str) -> None:
     assert said in " ".join(found)
 
 
+@pytest.mark.parametrize(
+    ("edits", "level"),
+    [
+        ({}, "info"),
+        ({"proc/sys/kernel/osrelease": "5.15.0-91-generic\n"}, "ok"),
+        ({"proc/sys/kernel/osrelease": "6.0.0\n"}, "info"),
+        ({"proc/sys/kernel/osrelease": "?\n"}, "ok"),
+        ({"sys/bus/pci/devices/0000:01:00.0/class": "0x038000\n"}, "ok"),
+        ({"sys/bus/pci/devices/0000:01:00.0/class": "0x030200\n"}, "info"),
+    ],
+)
+def test_where_the_firmwares_framebuffer_leaves_by_itself(stage: Stage, edits: dict[str, str], level: str) -> None:
+    """Before 6.0, and on a display controller that is no VGA card, somebody has to keep it off."""
+    found = about(stage, Scene("debian", {"proc/cmdline": "ro video=efifb:off\n", **edits}))
+    assert found.level == level, found
+
+
 def test_equal_cards_by_id(stage: Stage) -> None:
     """One id, two cards: both would go."""
     found = about(stage, booted("identical-gpus", "vfio-pci.ids=10de:1c03"))

@@ -11,6 +11,7 @@ from vdesk.host import claims, cmdline
 from vdesk.host.iommu_state import OFF_IN_KERNEL
 from vdesk.host.leftovers import by_ids
 from vdesk.host.pci import Device
+from vdesk.host.software import find_version
 from vdesk.host.untold import untold
 from vdesk.model.finding import FAIL, INFO, OK, UNKNOWN, WARN, Finding, finding
 
@@ -43,6 +44,8 @@ GENERIC = (
     "off", "force", "noforce", "merge", "nomerge", "biomerge", "panic", "nopanic", "pt", "nopt", "soft", "usedac",
     "allowdac", "forcedac", "fullflush", "memaper", "noagp", "leak", "calgary",
 )  # fmt: skip
+RELEASE = "proc/sys/kernel/osrelease"
+EVICTS = (6, 0)
 NEEDED = {
     claims.ROOT_DISK: "the controller of a disk that this machine uses",
     claims.LAST_INPUT: "its last keyboard or pointer",
@@ -177,9 +180,22 @@ def _single(machine: Machine, booted: tuple[str, ...]) -> Iterator[Wrong]:
         elif name in ("vfio_iommu_type1.allow_unsafe_interrupts", "vfio.enable_unsafe_noiommu_mode") and value in YES:
             cause = f"{word} lets a guest disturb the host, and does not replace a working IOMMU"
             yield Wrong(WARN, word, cause, machine.take_out(word))
-        elif (name == "video" and value in ("efifb:off", "vesafb:off", "simplefb:off")) or word.endswith("=sysfb_init"):
+        elif _keeps_framebuffer(name, value) and _evicted(machine):
             cause = f"{word} is not needed from kernel 6.0 on: vfio-pci removes the boot's framebuffer itself"
             yield Wrong(INFO, word, cause, machine.take_out(word))
+
+
+def _keeps_framebuffer(name: str, value: str) -> bool:
+    """Whether the argument keeps the firmware's framebuffer from being used."""
+    return (name == "video" and value in ("efifb:off", "vesafb:off", "simplefb:off")) or value == "sysfb_init"
+
+
+def _evicted(machine: Machine) -> bool:
+    """Whether vfio-pci takes the firmware's framebuffer away by itself: from 6.0 on, and of VGA cards (class 0300) only
+    (drivers/vfio/pci/vfio_pci_core.c, vfio_pci_vga_init). A 3D controller (0302) has none."""
+    kernel = find_version(machine.host.value(RELEASE))
+    able = all(card.pci_class[:4] in ("0300", "0302") for card in machine.gpus)
+    return kernel is not None and kernel[:2] >= EVICTS and able
 
 
 def _by_id(machine: Machine, booted: tuple[str, ...]) -> Iterator[Wrong]:
