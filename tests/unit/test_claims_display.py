@@ -64,6 +64,10 @@ TABLE: dict[str, tuple[tuple[Gpu, ...], list[str]]] = {
     "no boot_vga at all (class 0380), two cards": ((Gpu(A, (LIT,), pci_class="038000"), Gpu(B, (DARK,))), [A]),
     "no boot_vga, alone, dark": ((Gpu(A, (DARK,), pci_class="038000"),), [A]),
     "boot_display names it": ((Gpu(A, (DARK,), pci_class="038000", boot_display=True), Gpu(B, (DARK,))), [A]),
+    "nvidia without modeset, beside a lit card": ((Gpu(A, (LIT,), True), Gpu(B, None, driver="nvidia")), [A]),
+    "the same, and the machine booted on it": ((Gpu(A, (LIT,)), Gpu(B, None, True, driver="nvidia")), [A, B]),
+    "the same with a DRM card": ((Gpu(A, (LIT,)), Gpu(B, (), True, driver="nvidia")), [A, B]),
+    "nvidia with modeset tells that it is dark": ((Gpu(A, (LIT,)), Gpu(B, (DARK,), True, driver="nvidia")), [A]),
     "boot card on vfio-pci: the next one is the last": ((Gpu(A, None, True, driver="vfio-pci"), Gpu(B, (DARK,))), [B]),
     "boot card on vfio-pci, two more": (
         (Gpu(A, None, True, driver="vfio-pci"), Gpu(B, (DARK,)), Gpu(C, (DARK,))),

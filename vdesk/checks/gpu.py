@@ -147,6 +147,17 @@ def host_display(cards: Cards, device: Device) -> Finding:
             evidence=f"/{device.path}/driver",
             device=address,
         )
+    if shown is None and (why := display.doubt(machine.host, device)):
+        return finding(
+            name,
+            UNKNOWN,
+            "it could not be told whether the desktop is on this card",
+            cause=why,
+            remedy="look whether a monitor is on it; with `options nvidia-drm modeset=1` in /etc/modprobe.d, and after "
+            "a reboot, its outputs can be seen",
+            evidence=f"/{device.path}/driver: {device.driver}; /{CLASS}: no connector of it",
+            device=address,
+        )
     if shown is None:
         title = "the desktop is not on it: it is free for a virtual machine"
         evidence = f"/{device.path}/driver: {device.driver}" if device.is_vfio else f"/{CLASS}, /{device.path}/boot_vga"

@@ -14,6 +14,8 @@ from vdesk.model.errors import HostError
 from vdesk.model.record import Record
 
 WITHOUT_OUTPUTS = "0302"  # a 3D controller
+BOOTED = "the machine booted on it, and no other card has an output in use"
+DOUBT = "it could not be told whether the desktop is on it: NVIDIA's driver without modeset shows no outputs"
 
 
 class Shown(Record):
@@ -26,7 +28,8 @@ class Shown(Record):
 def shown_on(host: Host, known: Iterable[Device], taken: Iterable[Device]) -> dict[Address, Shown]:
     """The cards of `taken` that the host's picture is on, with the reason. Cards of vfio-pci are nobody's display.
 
-    Without a lit output the boot card counts, unless a card that stays is lit; so does the last one with outputs."""
+    Without a lit output the boot card counts, unless a card that stays is lit, and its driver says that it is dark
+    itself; so does the last one with outputs."""
     drm = _cards(host)
     taken = [device for device in taken if device.is_gpu and not device.is_vfio]
     gone = {device.address for device in taken}
@@ -37,9 +40,16 @@ def shown_on(host: Host, known: Iterable[Device], taken: Iterable[Device]) -> di
         shown = _lit(drm, device)
         if shown is None and not lit_elsewhere and _able(device):
             shown = _boot(drm, device) or (None if stay else _last(device))
+        elif shown is None and _silent(drm, device):
+            shown = _boot(drm, device, "the machine booted on it, and its driver does not tell what its outputs show")
         if shown:
             found[device.address] = shown
     return found
+
+
+def doubt(host: Host, device: Device) -> str:
+    """Why it cannot be told that a card is not the host's display, where nothing says that it is; else empty."""
+    return DOUBT if device.driver == "nvidia" and _silent(_cards(host), device) else ""
 
 
 def spare(host: Host, known: Sequence[Device]) -> str:
@@ -70,13 +80,19 @@ def _lit(drm: Iterable[Card], device: Device) -> Shown | None:
     return None
 
 
-def _boot(drm: Iterable[Card], device: Device) -> Shown | None:
+def _silent(drm: Iterable[Card], device: Device) -> bool:
+    """Whether nobody tells of its outputs: NVIDIA's driver without modeset shows none, and draws a desktop on them all
+    the same."""
+    mine = [each for card in drm if card.address == device.address for each in card.connectors]
+    return device.driver == "nvidia" and _able(device) and not mine
+
+
+def _boot(drm: Iterable[Card], device: Device, why: str = BOOTED) -> Shown | None:
     if device.boot_vga:
-        return Shown("the machine booted on it, and no other card has an output in use", f"/{device.path}/boot_vga: 1")
+        return Shown(why, f"/{device.path}/boot_vga: 1")
     for card in drm:
         if card.address == device.address and card.boot_display:
-            where = f"/{CLASS}/{card.name}/boot_display: 1"
-            return Shown("the machine booted on it, and no other card has an output in use", where)
+            return Shown(why, f"/{CLASS}/{card.name}/boot_display: 1")
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vdesk.host import Host
+from vdesk.host import Host, display
 from vdesk.host.consoles import boot_framebuffers, consoles
 from vdesk.host.holders import holding
 from vdesk.host.pci import Device
@@ -36,6 +36,7 @@ METHODS = {
 def notes(host: Host, device: Device) -> list[str]:
     """Sentences about one function that is to be taken."""
     found = [_amd(device), _driver(host, device), _usb(host, device), _reset(host, device), _picture(host, device)]
+    found.append("" if device.boot_vga else display.doubt(host, device))
     return [f"{device.address}: {each}" for each in found if each]
 
 

@@ -19,8 +19,8 @@ MANAGER = "display-manager.service"
 
 
 def listing(host: Host) -> Report:
-    """Every graphics card: the device as in `groups`, `display` (whether the desktop is on it, and why), `connectors`,
-    `holders` of its nodes, `seat`, `rom`."""
+    """Every graphics card: the device as in `groups`, `display` (whether the desktop is on it, and why),
+    `display_known` (false: it could not be told), `connectors`, `holders` of its nodes, `seat`, `rom`."""
     known = devices(host)
     gpus = [device for device in known if device.is_gpu]
     shown = {device.address: display.shown_on(host, known, [device]).get(device.address) for device in gpus}
@@ -33,7 +33,8 @@ def listing(host: Host) -> Report:
             {
                 **device.as_json(),
                 "display": why is not None,
-                "display_reason": why.reason if why else None,
+                "display_reason": why.reason if why else display.doubt(host, device) or None,
+                "display_known": why is not None or not display.doubt(host, device),
                 "connectors": [
                     {"name": each.name, "status": each.status, "enabled": each.enabled}
                     for card in mine

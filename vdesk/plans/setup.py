@@ -177,8 +177,8 @@ def _by_itself(scene: Scene, step: Step) -> bool:
 
     if step.choose == "gpu":
         free = [each for each in setup_card.options(scene.host) if not each.busy]
-        if len(free) != 1:
-            step.command = "vdesk setup --gpu ADDR"
+        if len(free) != 1 or free[0].doubt:
+            step.command = step.command if len(free) == 1 else "vdesk setup --gpu ADDR"
             return False
         scene.choices.gpu = free[0].address
     elif step.choose == "boot":

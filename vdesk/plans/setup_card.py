@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vdesk.host import Host
+from vdesk.host import Host, display
 from vdesk.host.drm import Card, cards
 from vdesk.host.pci import Device, devices
 from vdesk.model.errors import HostError, VdeskError
@@ -14,11 +14,12 @@ from vdesk.plans.vm_devices import free_cards
 
 class Option(NamedTuple):
     """A graphics card: `busy` says why it cannot go (empty: it can), `loses` what this machine has no more while it is
-    given away."""
+    given away, `doubt` why a person has to name it."""
 
     device: Device
     busy: str
     loses: str
+    doubt: str = ""
 
     @property
     def address(self) -> str:
@@ -28,22 +29,23 @@ class Option(NamedTuple):
     @property
     def shown(self) -> str:
         """Its name, and what speaks against it or is lost by it."""
-        return f"{self.device.name} {self.device.ids}; {(self.busy and f'no: {self.busy}') or f'you lose {self.loses}'}"
+        about = (self.busy and f"no: {self.busy}") or f"you lose {self.loses}"
+        return f"{self.device.name} {self.device.ids}; {about}" + (f"; {self.doubt}" if self.doubt else "")
 
 
 def options(host: Host) -> list[Option]:
-    """Every card, those that can go first; of those the ones without a monitor on them first."""
+    """Every card, those that can go first; of those the ones without a doubt, and without a monitor on them, first."""
     known = devices(host)
     free, busy = free_cards(host, known)
     lit = {card.address: card.connected for card in _drm(host)}
-    found = [Option(each, "", _loses(host, known, each)) for each in free]
-    found.sort(key=lambda each: (bool(lit.get(each.device.address)), each.device.address))
+    found = [Option(each, "", _loses(host, known, each), display.doubt(host, each)) for each in free]
+    found.sort(key=lambda each: (bool(each.doubt), bool(lit.get(each.device.address)), each.device.address))
     return found + [Option(each, why, "") for each, why in busy]
 
 
 def recommended(found: list[Option]) -> Option | None:
-    """The first that can go."""
-    return next((each for each in found if not each.busy), None)
+    """The first that can go, and of which it is known that the desktop is not on it."""
+    return next((each for each in found if not each.busy and not each.doubt), None)
 
 
 def _drm(host: Host) -> tuple[Card, ...]:

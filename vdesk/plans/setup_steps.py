@@ -156,17 +156,12 @@ def card(scene: Scene) -> Step:
         return Step("card", title, BLOCKED, (REBOOT_FIRST if scene.reboot else "the IOMMU is off") + hint)
     mine = next((each for each in found if each.address == chosen), None)
     best = setup_card.recommended(found)
+    able = best or next((each for each in found if not each.busy), None)
     if mine and not mine.busy:
         return Step("card", title, DONE, f"{mine.address} {mine.shown}")
-    if mine is None and best is not None:
-        return Step(
-            "card",
-            title,
-            TODO,
-            f"recommended: {best.address} {best.shown}",
-            f"vdesk setup --gpu {best.address}",
-            choose="gpu",
-        )
+    if mine is None and able is not None:
+        why = f"recommended: {best.address} {best.shown}" if best else f"{able.address} {able.shown}"
+        return Step("card", title, TODO, why, f"vdesk setup --gpu {able.address}", choose="gpu")
     why = f"{mine.address} {mine.shown}" if mine else "; ".join(f"{each.address} {each.shown}" for each in found)
     return Step("card", title, BLOCKED, why or "there is no graphics card", _way_out(found))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vdesk.host import Host
+from vdesk.host import Host, display
 from vdesk.host.claims import blockers, claims, in_the_way
 from vdesk.host.pci import Device, find
 from vdesk.host.pci import devices as read_devices
@@ -57,17 +57,21 @@ def _card(host: Host, known: list[Device], request: Request, choose: Choose | No
     if request.single_gpu:
         return single_gpu.card(host, known)
     free, busy = free_cards(host, known)
-    if len(free) == 1:
+    doubts = {each.address: display.doubt(host, each) for each in free}
+    if len(free) == 1 and not doubts[free[0].address]:
         return free[0]
     if free and choose:
-        answer = choose(
-            "Which card goes to the machine?", [(str(each.address), f"{each.name} {each.ids}") for each in free]
-        )
+        shown = [(str(each.address), _shown(each, doubts[each.address])) for each in free]
+        answer = choose("Which card goes to the machine?", shown)
         if answer:
             return None if answer == "none" else _named(known, parse_address(answer))
     if free:
-        raise WrongUsage(_several(free))
+        raise WrongUsage(_several(free) if len(free) > 1 else _doubtful(free[0], doubts[free[0].address]))
     raise Refused(_no_card(busy))
+
+
+def _shown(card: Device, doubt: str) -> str:
+    return f"{card.name} {card.ids}; {doubt}" if doubt else f"{card.name} {card.ids}"
 
 
 def _named(known: list[Device], address: Address) -> Device:
@@ -108,6 +112,15 @@ def _several(free: list[Device]) -> Problem:
         "several graphics cards could go to the machine",
         names,
         f"name one: --gpu {free[0].address} (or --gpu none)",
+    )
+
+
+def _doubtful(card: Device, doubt: str) -> Problem:
+    return problem(
+        "vm.which-gpu",
+        f"{card.address} {card.name} {card.ids} is not chosen without being named",
+        doubt,
+        f"when the desktop is not on it: --gpu {card.address} (or --gpu none)",
     )
 
 
