@@ -149,7 +149,7 @@ CASES = [
     Case(Scene(with_card("debian", driver=None)), "gpu.driver", "ok", "no driver has it", ONE),
     Case(GOOD, "gpu.driver", "info", "sudo vdesk bind 0000:01:00.0", ONE),
     Case(Scene("intel-hybrid"), "gpu.driver", "warn", "gnome-shell sudo vdesk bind", ONE),
-    Case(Scene(with_card("debian", driver="amdgpu")), "gpu.driver", "warn", "crashes right after the boot", ONE),
+    Case(Scene(with_card("debian", driver="amdgpu")), "gpu.driver", "warn", "0000:01:00.0 --boot", ONE),
     Case(Scene("debian", {f"{CARD}/driver_override": "vfio-pci\n"}), "gpu.driver", "warn", "meant for vfio-pci", ONE),
     Case(
         Scene("debian", {"proc/77/cmdline": "x", "proc/77/fd": None}, ("proc/77/fd",)),

@@ -17,7 +17,6 @@ OTHER_PLACE = (
 )
 SECOND_CARD = "put a second card in, or enable the integrated graphics in the firmware setup"
 KEEPS = (claims.HOST_DISPLAY, claims.ROOT_DISK, claims.HOST_NETWORK)
-UNSTEADY = {"amdgpu": "amdgpu has a long record of crashes when a card is taken from it or given back"}
 
 
 def group(machine: Machine, device: Device, found: Group | None, *, stays: bool, spare: bool) -> Finding:
@@ -149,6 +148,7 @@ def _lets_go(machine: Machine, device: Device, evidence: str) -> Finding:
     """A driver whose device is open waits in the kernel until it is closed: who holds it is looked up before."""
     name, address = "gpu.driver", str(device.address)
     held = holding(machine.host, [device])
+    bind = f"sudo vdesk bind {address}" + " --boot" * (device.driver in claims.UNSTEADY)
     who = sorted({f"{each.command} (pid {each.pid})" for each in held.holders if each.command not in claims.SERVICES})
     title = f"{device.driver} has it"
     if who:
@@ -157,13 +157,13 @@ def _lets_go(machine: Machine, device: Device, evidence: str) -> Finding:
             WARN,
             f"{title}, and it is in use: {', '.join(who[:5])}",
             cause="the kernel would wait for these programs to close it",
-            remedy=f"end them, then: sudo vdesk bind {address}",
+            remedy=f"end them, then: {bind}",
             evidence=held.holders[0].evidence,
             device=address,
         )
-    if device.driver in UNSTEADY:
-        cause = UNSTEADY[device.driver]
-        remedy = f"take it right after the boot, before the desktop starts: sudo vdesk bind {address}"
+    if device.driver in claims.UNSTEADY:
+        cause = claims.UNSTEADY[device.driver]
+        remedy = f"take it at every boot, before {device.driver} has it: {bind}"
         return finding(name, WARN, title, cause=cause, remedy=remedy, evidence=evidence, device=address)
     if held.unseen:
         return finding(
@@ -175,5 +175,4 @@ def _lets_go(machine: Machine, device: Device, evidence: str) -> Finding:
             evidence=f"/proc/PID/fd; {evidence}",
             device=address,
         )
-    remedy = f"sudo vdesk bind {address}"
-    return finding(name, INFO, f"{title}, and nobody uses it", remedy=remedy, evidence=evidence, device=address)
+    return finding(name, INFO, f"{title}, and nobody uses it", remedy=bind, evidence=evidence, device=address)

@@ -9,6 +9,8 @@ import click
 from vdesk.cli.options import Settings, after_recovery, command, settings_of
 from vdesk.model.report import Report
 
+BOOT = "Take the card at every boot, or only while the machine runs; unless given: at every boot where amdgpu has it."
+
 
 class _Terminal:
     """The person at the terminal."""
@@ -23,15 +25,15 @@ class _Terminal:
         """A line; the default for an empty one."""
         return str(click.prompt(question, default=default, err=True))
 
-    def yes(self, question: str) -> bool:
-        """Yes or no; no for an empty line."""
-        return click.confirm(question, default=False, err=True)
+    def yes(self, question: str, default: bool = False) -> bool:
+        """Yes or no; the default for an empty line."""
+        return click.confirm(question, default=default, err=True)
 
 
 @command("setup")
 @click.option("--gpu", metavar="ADDR|none", help="The card; else the one that the desktop does not use.")
 @click.option("--single-gpu", is_flag=True, help="Give away the only card: the desktop ends while the machine runs.")
-@click.option("--boot/--no-boot", default=None, help="Take the card at every boot, or only while the machine runs.")
+@click.option("--boot/--no-boot", default=None, help=BOOT)
 @click.option("--iso", metavar="FILE", help="The installation disc.")
 @click.option("--virtio-iso", metavar="FILE|none", help="The disc with the VirtIO drivers for Windows.")
 @click.option("--name", metavar="NAME", help="What the machine is called; else after its system.")

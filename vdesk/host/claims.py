@@ -33,6 +33,8 @@ DESKTOPS = (
     "mutter",
     "cinnamon",
 )
+UNSTEADY = {"amdgpu": "amdgpu has a long record of crashes when a card is taken from it or given back"}
+"""Drivers of cards that are better bound at boot, before such a driver has them."""
 SOUND_SERVERS = ("pipewire", "wireplumber", "pulseaudio")
 
 

@@ -31,23 +31,30 @@ OURS = ("boot-binding", "refresh", "initramfs")
 
 
 def bind(
-    host: Host, addresses: Sequence[Address], entries: Sequence[Entry], *, only: bool = False, force: Sequence[str] = ()
+    host: Host,
+    addresses: Sequence[Address],
+    entries: Sequence[Entry],
+    *,
+    only: bool = False,
+    force: Sequence[str] = (),
+    wait: bool = False,
 ) -> Plan:
     """Bind now as `bind` does, and at every boot. What a program has open, and is forced, is taken at the next boot
-    only: the kernel would wait for that program. Raises WrongUsage, and Refused by a rule."""
+    only: the kernel would wait for that program; `wait` asks for that of all. Raises WrongUsage, and Refused by a
+    rule."""
     plan = now_plans.bind(host, addresses, only=only, force=force)
     _refuse(host)
     moves, notes = plan.changes, plan.notes
     rows = [_row(host, str(each["address"])) for each in plan.data["devices"]]
     moving = [each for each in devices(host, names=False) if any(str(each.address) == row.address for row in rows)]
-    later = "in-use" in force and bool(moves) and bool(held(host, moving))
+    later = bool(moves) and (wait or ("in-use" in force and bool(held(host, moving))))
     plan.changes = [] if later else moves
     at_boot = _onto_the_list(host, rows, entries)
     plan.changes = [*at_boot[:2], *plan.changes, *at_boot[2:]]
     for each in plan.data["devices"] if later else ():
         each["driver"] = each["was"]
     if at_boot:
-        plan.intro += _said(host, later) + _owned(host, rows) + prompt(host, moving)
+        plan.intro += _said(host, later, wait) + _owned(host, rows) + prompt(host, moving)
         names = " ".join(plan.facts.get("named") or [str(each) for each in addresses])
         plan.facts.setdefault("named", [str(each) for each in addresses])
         display = picture_asked_for(host, [*listed(host), *rows])
@@ -93,8 +100,11 @@ def picture_asked_for(host: Host, rows: Sequence[Listed]) -> bool:
     return (bool(listed(host)) and display_of(host)) or shows_a_picture(host, {row.address for row in rows})
 
 
-def _said(host: Host, later: bool) -> list[str]:
-    found = ["A program has one of these devices open: they are taken at the next boot, before it starts."] * later
+def _said(host: Host, later: bool, wait: bool) -> list[str]:
+    found = ["A program has one of these devices open: they are taken at the next boot, before it starts."]
+    if wait:
+        found = ["They are taken at the next boot, before their own drivers: those are not asked to let go now."]
+    found = found if later else []
     if builder(host) is None:
         found.append(
             "No initramfs builder that vdesk knows is installed: a unit holds the devices back before udev starts, "

@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 
 from vdesk.host import Host, display
+from vdesk.host.claims import UNSTEADY
 from vdesk.host.consoles import boot_framebuffers, consoles
 from vdesk.host.holders import holding
 from vdesk.host.pci import Device
+from vdesk.initramfs.binding import listed
 
 # AMD cards by device id: those whose reset, or whose way back to amdgpu, is known to fail.
 POLARIS = ("67df", "67ef", "67ff", "67e0", "67e3", "6fdf", "6981", "6985", "6987", "699f")
@@ -38,6 +40,12 @@ def notes(host: Host, device: Device) -> list[str]:
     found = [_amd(device), _driver(host, device), _usb(host, device), _reset(host, device), _picture(host, device)]
     found.append("" if device.boot_vga else display.doubt(host, device))
     return [f"{device.address}: {each}" for each in found if each]
+
+
+def at_boot(host: Host, device: Device) -> str:
+    """Why a card is better taken at boot than when a machine starts; empty where that is all the same, or it is so."""
+    bound = any(row.address == str(device.address) for row in listed(host))
+    return "" if bound or not device.is_gpu else UNSTEADY.get(device.driver or "", "")
 
 
 def unseen(host: Host, devices: Sequence[Device]) -> list[str]:

@@ -10,6 +10,7 @@ from vdesk.changes.actions import Action, Actions, act
 from vdesk.changes.change import Progress
 from vdesk.changes.choices import Choices
 from vdesk.changes.commands import run_checked
+from vdesk.changes.drivers import VFIO
 from vdesk.changes.executor import Mode, may_change, run
 from vdesk.changes.undoing import entries, readable_entries
 from vdesk.host import Host
@@ -110,6 +111,10 @@ class _Road:
             self.report.notes += [note for note in step.plan.notes if "vdesk check" not in note]
         if step.id == "iommu" and step.plan and not self.scene.reboot:
             self.report.notes += step.plan.notes[:1]  # the road goes on without it
+        if step.id == "bind" and step.plan:
+            late = [each["address"] for each in step.plan.data["devices"] if each["driver"] == each["was"] != VFIO]
+            said = "taken at the next boot: reboot before the machine's first start"
+            self.report.notes += [f"{', '.join(late)}: {said}"] if late else []
         if step.id == "vm" and step.plan:
             kept.forget(self.scene.host)
             self.report.notes += step.plan.notes
@@ -182,7 +187,7 @@ def _by_itself(scene: Scene, step: Step) -> bool:
             return False
         scene.choices.gpu = free[0].address
     elif step.choose == "boot":
-        scene.choices.boot = False
+        scene.choices.boot = bool(setup_card.unsteady(scene.host, scene.choices.gpu))
     elif step.choose == "name":
         scene.choices.name = usual_name(scene)
     elif step.choose == "iso" and scene.assumes and setup_media.installers(scene.host):

@@ -24,8 +24,8 @@ class Talk(Protocol):
         """A line; the default for an empty one."""
         ...
 
-    def yes(self, question: str) -> bool:
-        """Yes or no; no for an empty line."""
+    def yes(self, question: str, default: bool = False) -> bool:
+        """Yes or no; the default for an empty line."""
         ...
 
 
@@ -76,7 +76,10 @@ def _boot(scene: Scene, talk: Talk) -> None:
         "machine's alone: this machine's own driver never has it. The second is the safe way for cards that do not "
         "come back well, and a first boot without a picture is followed by one without it."
     )
-    scene.choices.boot = talk.yes("Take the card at every boot too?")
+    why = setup_card.unsteady(scene.host, scene.choices.gpu)
+    if why:
+        talk.say(f"At every boot is recommended here: {why}.")
+    scene.choices.boot = talk.yes("Take the card at every boot too?", default=bool(why))
 
 
 def _iso(scene: Scene, talk: Talk) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vdesk.host import Host, display
+from vdesk.host.claims import UNSTEADY
 from vdesk.host.drm import Card, cards
-from vdesk.host.pci import Device, devices
+from vdesk.host.pci import Device, devices, read_device
+from vdesk.model.address import find_address
 from vdesk.model.errors import HostError, VdeskError
 from vdesk.plans import rules
 from vdesk.plans.vm_devices import free_cards
@@ -46,6 +48,13 @@ def options(host: Host) -> list[Option]:
 def recommended(found: list[Option]) -> Option | None:
     """The first that can go, and of which it is known that the desktop is not on it."""
     return next((each for each in found if not each.busy and not each.doubt), None)
+
+
+def unsteady(host: Host, address: str | None) -> str:
+    """Why the card at the address is better taken at every boot: what its driver is known for; else empty."""
+    place = find_address(address or "")
+    card = read_device(host, place) if place else None
+    return UNSTEADY.get(card.driver or "", "") if card else ""
 
 
 def _drm(host: Host) -> tuple[Card, ...]:

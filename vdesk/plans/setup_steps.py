@@ -199,6 +199,8 @@ def binding(scene: Scene) -> Step:
     line = f"vdesk bind {choices.gpu} --boot"
     if choices.boot is None:
         why = "at every boot, or only while the machine runs: the hook then takes the card at each start"
+        better = setup_card.unsteady(scene.host, choices.gpu)
+        why += f"; recommended: at every boot, for {better}" if better else ""
         return Step("bind", title, TODO, why, line, choose="boot")
     return planned("bind", title, line, lambda: _bind(scene), "it is bound at every boot")
 
@@ -206,7 +208,12 @@ def binding(scene: Scene) -> Step:
 def _bind(scene: Scene) -> Plan:
     from vdesk.model.address import parse_address
 
-    return boot_binding.bind(scene.host, [parse_address(scene.choices.gpu or "")], scene.entries(scene.host))
+    host, address = scene.host, parse_address(scene.choices.gpu or "")
+    entries = scene.entries(host)
+    if not setup_card.unsteady(host, str(address)):
+        return boot_binding.bind(host, [address], entries)
+    # Not now: a driver that lets go badly is not asked to, so who has the card open is all the same too.
+    return boot_binding.bind(host, [address], entries, force=("in-use",), wait=True)
 
 
 def installer(scene: Scene) -> Step:

@@ -11,8 +11,10 @@ from vdesk.changes.plan import Plan
 from vdesk.changes.volumes import CreateVolume
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import SYSTEM, Libvirt, connect
+from vdesk.host.pci import read_device
 from vdesk.model.errors import VdeskError, WrongUsage, problem
 from vdesk.plans import vm_far
+from vdesk.plans.device_notes import at_boot
 from vdesk.plans.vm_devices import Choose
 from vdesk.plans.vm_spec import Created, decide
 from vdesk.vm import words
@@ -37,7 +39,7 @@ def create(
         from vdesk.plans.looking_glass import changes as shared
 
         plan.changes[:0] = shared(host, made.notes.append)
-    warnings = [*warning, *made.notes, *_answer_warnings(host, request, made.spec)]
+    warnings = [*warning, *made.notes, *_at_boot(host, request, made.spec), *_answer_warnings(host, request, made.spec)]
     plan.data = describe(made, warnings)
     plan.intro = warnings
     plan.notes = [f"Start it with: vdesk start {request.name}"] if libvirt and not libvirt.mock else []
@@ -102,6 +104,13 @@ def _answer_warnings(host: Host, request: Request, spec: Spec) -> list[str]:
     wiped = spec.disk.path if spec.disk.create is None else None
     said = vm_answer.warnings(host, request.unattended, spec.os, virtio=virtio, wiped=wiped)
     return [*said, *(vm_wiping.warnings(host, spec) if wipes else ())]
+
+
+def _at_boot(host: Host, request: Request, spec: Spec) -> list[str]:
+    """A card whose driver should not have it first: said before the machine takes it at its first start."""
+    card = read_device(host, spec.gpu) if spec.gpu and not request.single_gpu else None
+    why = at_boot(host, card) if card else ""
+    return [f"{spec.gpu}: {why}; better bind it at every boot: sudo vdesk bind {spec.gpu} --boot"] if why else []
 
 
 def describe(made: Created, warnings: list[str]) -> dict[str, object]:
