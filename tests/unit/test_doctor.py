@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.machines.builder import build
-from tests.unit.doctor_texts import TEXTS, Text
+from tests.unit import doctor_texts
+from tests.unit.doctor_texts import Text
+from tests.unit.doctor_texts_more import MORE
 from tests.unit.scenes import GONE, changed
 from tests.unit.vm_cases import in_memory
 from vdesk.checks.doctor import doctor
@@ -23,6 +25,7 @@ from vdesk.vm.doctor_sources import JOURNAL
 
 LOG = "var/log/libvirt/qemu/hoth.log"
 START = "2026-11-22 10:10:10.100+0000: starting up libvirt version: 9.0.0, package: 9.0.0-4 (Debian)\n"
+TEXTS = (*doctor_texts.TEXTS, *MORE)
 FACTS = range(1, 29)
 """The numbers of the known failure texts."""
 DEFINITION = """<domain type='kvm'><name>hoth</name><metadata><vdesk:domain xmlns:vdesk='urn:vdesk:domain:1' os='win10'>

@@ -97,6 +97,40 @@ KNOWN = (
         "give the machine less memory with: virsh edit {name}; or close large programs before the start",
     ),
     Failure(
+        "doctor.virtual-functions",
+        (rf"{DEVICE}: Cannot bind to PF with SR-IOV enabled", r"Cannot bind to PF with SR-IOV enabled"),
+        "vfio-pci does not take the device: its virtual functions (SR-IOV) are switched on",
+        "the device and its virtual functions would be in different hands, and the kernel does not allow that",
+        "stop what uses them, then: echo 0 | sudo tee /sys/bus/pci/devices/{device}/sriov_numvfs; or give one of the"
+        " virtual functions to the machine instead: vdesk groups",
+    ),
+    Failure(
+        "doctor.denied-device",
+        (
+            rf"{DEVICE}: (?P<ids>[0-9a-f]{{4}}:[0-9a-f]{{4}}) exists in vfio-pci device denylist",
+            r"exists in vfio-pci device denylist",
+        ),
+        "vfio-pci does not take the device: the kernel has it on a list of those that no guest may have",
+        "accelerators of Intel's (QAT, DSA, IAA) are on it: a guest with one could disturb this machine",
+        "use another device; only for a guest that you trust as yourself: options vfio-pci disable_denylist=1 in"
+        " /etc/modprobe.d, and a reboot",
+    ),
+    Failure(
+        "doctor.asked-back",
+        (
+            rf"{DEVICE}: Relaying device request to user",
+            r"Relaying device request to user",
+            rf"{DEVICE}: No device request channel registered, blocked until released by user",
+            r"No device request channel registered, blocked until released by user",
+        ),
+        "something of this machine wants the device back while the virtual one has it",
+        "it was asked to leave vfio-pci, or removed from the bus; whoever asked waits in the kernel until the guest"
+        " lets go of it, and the guest sees it being unplugged",
+        "shut the virtual machine down, with: vdesk stop {name}; it goes on by itself then. Do not unbind a device that"
+        " a running machine has (vdesk list)",
+        level=WARN,
+    ),
+    Failure(
         "doctor.write-exists",
         (r"write error: File exists",),
         "the id was registered with the driver before",

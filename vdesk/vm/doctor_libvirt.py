@@ -117,6 +117,14 @@ KNOWN = (
         "plug it in, or virsh edit {name} and write startupPolicy='optional' in its <source>",
     ),
     Failure(
+        "doctor.usb-several",
+        (r"Multiple USB devices for (?P<usb>[0-9a-f]+:[0-9a-f]+)",),
+        "several USB devices {usb} are plugged in, and libvirt does not know which one is meant",
+        "the machine was given one by its vendor and product, which are the same for all of that model",
+        "unplug the others before the start; or say which one, by what lsusb shows of it today: virsh edit {name}, and"
+        " write <address bus='B' device='D'/> in its <source>",
+    ),
+    Failure(
         "doctor.no-migration",
         (r"cannot migrate a domain with <hostdev",),
         "a machine with a device of this one cannot be saved or moved",

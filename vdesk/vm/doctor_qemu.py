@@ -163,8 +163,9 @@ RESET = (
         "doctor.card-dead",
         (
             r"Unable to power on device, stuck in D3",
-            rf"{DEVICE}.*Unable to change power state from D3cold to D0, device inaccessible",
-            r"Unable to change power state from D3cold to D0",
+            rf"{DEVICE}.*(?:Unable to|can't) change power state from D3(?:cold|hot) to D0",
+            rf"{DEVICE}.*Refused to change power state, currently in D3",
+            r"(?:Unable to|can't) change power state from D3(?:cold|hot) to D0",
             r"Assertion .*0 <= irq_num.*PCI_NUM_PINS.* failed",
             r"Unknown PCI header type '?127'?(?: for device '(?P<device>[0-9a-f:.]+)')?",
         ),
