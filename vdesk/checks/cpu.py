@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from vdesk.checks.machine import Machine
+from vdesk.host import account
 from vdesk.host.cpu import PATH, Cpu, cpu
+from vdesk.host.qemu_conf import runs_as_root, settings, users
+from vdesk.host.tree import Stat
 from vdesk.model.errors import Denied, HostError
 from vdesk.model.finding import FAIL, OK, UNKNOWN, Finding, finding
 
 KVM = "dev/kvm"
+MISC = "sys/class/misc"
 OFF_LINES = ("VMX (outside TXT) disabled by BIOS", "SVM disabled (by BIOS)", "kvm: disabled by bios")
 SWITCH = {
     "intel": 'enable "Intel Virtualization Technology" (VT-x, VMX) in the firmware setup, then power off and on',
@@ -56,15 +60,45 @@ def _no_virtualization(machine: Machine, seen: Cpu, line: str) -> Finding:
 
 
 def kvm(machine: Machine) -> Finding:
-    """/dev/kvm is made by kvm_intel or kvm_amd (Documentation/virt/kvm/api.rst)."""
+    """/dev/kvm is served by kvm_intel or kvm_amd (Documentation/virt/kvm/api.rst), and QEMU has to be let in."""
     host = machine.host
     try:
-        host.stat(KVM)
+        node = host.stat(KVM)
     except Denied as error:
         return _kvm_unknown(machine, error)
     except HostError:
-        return _no_kvm(machine)
-    return finding("kvm.device", OK, "KVM is ready", evidence=f"/{KVM} is there")
+        return _no_kvm(machine, f"/{KVM} is not there")
+    if node.kind != "char":
+        return finding("kvm.device", OK, "KVM is ready", evidence=f"/{KVM} is there")
+    served = host.names(MISC)
+    if served and "kvm" not in served:
+        return _no_kvm(machine, f"/{MISC} has no kvm: nothing serves /{KVM}")
+    return _open_to(machine, node)
+
+
+def _open_to(machine: Machine, node: Stat) -> Finding:
+    """The node by its owner and mode: libvirt gives QEMU one with the same (src/qemu/qemu_namespace.c)."""
+    host, conf = machine.host, settings(machine.host)
+    try:
+        qemu = None if runs_as_root(conf) else account.ids(host, users(conf), conf.get("group", "").removeprefix("+"))
+        groups = {number: name for name, number in account.groups(host).items()}
+    except HostError as error:
+        return _kvm_unknown(machine, error)
+    evidence = f"/{KVM}: mode {node.mode:04o}, user {node.uid}, group {groups.get(node.gid, node.gid)}"
+    if qemu is not None and not account.may_open(node, *qemu):
+        return finding(
+            "kvm.device",
+            FAIL,
+            "KVM is there, and libvirt's QEMU may not open it",
+            cause=f"QEMU runs as the user {users(conf)[0]}, whom the mode of /{KVM} does not let in",
+            remedy=f"sudo udevadm trigger /{KVM} gives it the usual mode; where it does not, look for a rule about kvm "
+            "in /etc/udev/rules.d",
+            evidence=evidence,
+        )
+    if account.opens(host, KVM) is False:
+        title = "KVM is ready for libvirt's machines; you yourself may not open it, which QEMU of your own would need"
+        return finding("kvm.device", OK, title, evidence=evidence)
+    return finding("kvm.device", OK, "KVM is ready", evidence=evidence)
 
 
 def _kvm_unknown(machine: Machine, error: HostError) -> Finding:
@@ -78,7 +112,7 @@ def _kvm_unknown(machine: Machine, error: HostError) -> Finding:
     )
 
 
-def _no_kvm(machine: Machine) -> Finding:
+def _no_kvm(machine: Machine, evidence: str) -> Finding:
     seen = cpu(machine.host)
     module = {"vmx": "kvm_intel", "svm": "kvm_amd"}.get(seen.virtualization or "")
     if not machine.host.is_live and (module or seen.virtualization is None):
@@ -87,7 +121,7 @@ def _no_kvm(machine: Machine) -> Finding:
             return captured
     cause = f"the module {module} is not loaded" if module else "without the processor's virtualization there is no KVM"
     remedy = f"sudo modprobe {module}" if module else SWITCH[seen.vendor]
-    return finding("kvm.device", FAIL, "KVM is not ready", cause=cause, remedy=remedy, evidence=f"/{KVM} is not there")
+    return finding("kvm.device", FAIL, "KVM is not ready", cause=cause, remedy=remedy, evidence=evidence)
 
 
 def _captured_kvm(machine: Machine, module: str | None) -> Finding | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from vdesk.host.host import Host
 from vdesk.host.kernel_log import printable
+from vdesk.host.tree import Stat
 from vdesk.model.errors import HostError
 from vdesk.model.number import is_number
 
@@ -56,6 +58,35 @@ def home(host: Host) -> str:
 def members(host: Host) -> dict[str, frozenset[str]]:
     """Who is listed in each group; raises HostError where /etc/group cannot be read."""
     return {row[0]: frozenset(filter(None, row[3].split(","))) for row in _rows(host, GROUP, 4)}
+
+
+def groups(host: Host) -> dict[str, int]:
+    """Group name -> its id; raises HostError where /etc/group cannot be read."""
+    return {row[0]: _number(row[2]) for row in _rows(host, GROUP, 4)}
+
+
+def ids(host: Host, names: Iterable[str], group: str = "") -> tuple[int, frozenset[int]] | None:
+    """The user id of the first of the names that there is, and its group ids, the named group's among them; None where
+    there is none of them. Raises HostError where /etc/passwd or /etc/group cannot be read."""
+    rows, people = _rows(host, GROUP, 4), {row[0]: row for row in _rows(host, PASSWD, 4)}
+    found = next((people[name] for name in names if name in people), None)
+    if found is None:
+        return None
+    groups = {_number(row[2]) for row in rows if found[0] in row[3].split(",") or row[0] == group}
+    return _number(found[2]), frozenset({_number(found[3]), *groups})
+
+
+def may_open(found: Stat, uid: int, gids: frozenset[int]) -> bool:
+    """Whether the mode of a file lets a user read and write it. An access list counts as far as the mode shows it."""
+    if uid == 0:
+        return True
+    bits = 0o600 if found.uid == uid else 0o060 if found.gid in gids else 0o006
+    return found.mode & bits == bits
+
+
+def opens(host: Host, path: str) -> bool | None:
+    """Whether this process may read and write a file, access lists included; None of another machine's."""
+    return os.access(f"/{path}", os.R_OK | os.W_OK) if host.tree.own else None
 
 
 def _caller() -> int:
