@@ -5,6 +5,7 @@ from __future__ import annotations
 from vdesk.checks import iommu
 from vdesk.checks.machine import Machine
 from vdesk.host import claims
+from vdesk.host.compositors import keep_off
 from vdesk.host.groups import Group
 from vdesk.host.holders import holding
 from vdesk.host.iommu_state import UNKNOWN as NOT_KNOWN
@@ -152,12 +153,14 @@ def _lets_go(machine: Machine, device: Device, evidence: str) -> Finding:
     who = sorted({f"{each.command} (pid {each.pid})" for each in held.holders if each.command not in claims.SERVICES})
     title = f"{device.driver} has it"
     if who:
+        desktop = next((each for each in held.holders if each.command.startswith(claims.DESKTOPS)), None)
+        way = keep_off(machine.host, desktop.command, desktop.address) if desktop else ""
         return finding(
             name,
             WARN,
             f"{title}, and it is in use: {', '.join(who[:5])}",
             cause="the kernel would wait for these programs to close it",
-            remedy=f"end them, then: {bind}",
+            remedy=f"{way}; then: {bind}" if way else f"end them, then: {bind}",
             evidence=held.holders[0].evidence,
             device=address,
         )

@@ -32,6 +32,9 @@ DESKTOPS = (
     "weston",
     "mutter",
     "cinnamon",
+    "labwc",
+    "wayfire",
+    "river",
 )
 UNSTEADY = {"amdgpu": "amdgpu has a long record of crashes when a card is taken from it or given back"}
 """Drivers of cards that are better bound at boot, before such a driver has them."""
@@ -107,7 +110,7 @@ def held(host: Host, devices: Iterable[Device]) -> list[Claim]:
     for holder in holding(host, devices).holders:
         if holder.command not in SERVICES:
             who = f"{holder.command} (pid {holder.pid}, user {holder.user}) has {holder.node} open"
-            found.append(Claim(IN_USE, holder.address, who, _let_go(holder), holder.evidence))
+            found.append(Claim(IN_USE, holder.address, who, _let_go(host, holder), holder.evidence))
     return found or _held_module(host, devices)
 
 
@@ -131,7 +134,7 @@ def _held_module(host: Host, devices: Sequence[Device]) -> list[Claim]:
     return []
 
 
-def _let_go(holder: Holder) -> str:
+def _let_go(host: Host, holder: Holder) -> str:
     """What makes this program close the device: its service is stopped, or the program ended."""
     command, stop = holder.command, f"kill {holder.pid}"
     if holder.service:
@@ -142,6 +145,10 @@ def _let_go(holder: Holder) -> str:
     if command.startswith(SOUND_SERVERS):
         return f"a sound server mostly lets go by itself when its card goes; or stop it before: {stop}"
     if command.startswith(DESKTOPS):
+        from vdesk.host.compositors import keep_off
+
+        if way := keep_off(host, command, holder.address):
+            return way
         return "log out of the desktop session that uses this card, or keep that session off the card, then try again"
     return f"{'stop its service' if holder.service else 'end it'}, or make it use another card: {stop}"
 
