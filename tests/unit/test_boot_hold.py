@@ -11,7 +11,7 @@ from tests.kernel.booted import IDS, LIST, OURS
 from tests.kernel.hooked import CARD, DISK, SOUND, small
 from tests.machines.builder import lay_out
 from tests.machines.parts import Tree
-from vdesk.at_boot.listed import Listed, written
+from vdesk.at_boot.listed import BOOT_DISPLAY, Listed, written
 from vdesk.at_boot.moving import HOLD
 from vdesk.initramfs.hold import early, late, on_the_system
 
@@ -95,6 +95,20 @@ def test_another_device_is_left_alone(shell: list[str], memory: pathlib.Path, ot
     root = machine(memory, devices=written([Listed(CARD, other), Listed(SOUND, OURS)], True))
     ran(shell, root, early())
     assert overrides(root) == ["(null)", HOLD, "(null)"]
+
+
+@pytest.mark.parametrize(("mark", "held"), [("", "(null)"), (BOOT_DISPLAY, HOLD)])
+def test_the_card_that_the_machine_booted_on(
+    shell: list[str], memory: pathlib.Path, mark: str, held: str
+) -> None:
+    """And its sound: an equal card may have moved there, unless it was so when it was listed."""
+    root = machine(memory, devices=written([Listed(CARD, OURS, mark), Listed(SOUND, OURS, mark)], True))
+    (root / f"sys/bus/pci/devices/{CARD}/boot_vga").write_text("1\n")
+    ran(shell, root, early())
+    assert overrides(root) == [held, held, "(null)"]
+    (root / f"sys/bus/pci/devices/{CARD}/boot_vga").write_text("0\n")
+    ran(shell, root, early())
+    assert overrides(root) == [HOLD, HOLD, "(null)"]
 
 
 def test_a_driver_or_an_override_that_is_there_stays(shell: list[str], memory: pathlib.Path) -> None:

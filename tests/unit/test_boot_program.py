@@ -16,7 +16,7 @@ from tests.kernel.hooked import CARD, SOUND, ModelMachine, fails, hangs, machine
 from tests.kernel.pieces import link, place
 from tests.machines.parts import Tree
 from vdesk.at_boot import deciding, trial
-from vdesk.at_boot.listed import Listed, written
+from vdesk.at_boot.listed import BOOT_DISPLAY, Listed, digest, parse, written
 from vdesk.initramfs.program import program
 
 STATE = "var/lib/vdesk/boot/state"
@@ -128,6 +128,46 @@ def test_a_device_that_is_gone(memory: Path) -> None:
     deciding.decide(at)
     assert state(at)["0000:7f:00.0"] == "no device is there" and at.driver(SOUND) == "vfio-pci"
     assert overrides(at)[0] == "", "held by the initramfs, and not on the list: let go"
+
+
+def boots_on(tree: Tree, function: str = CARD) -> Tree:
+    """The tree of a machine that has booted on that function's card."""
+    return tree | {f"{place(function, PORT)}/boot_vga": "1\n"}
+
+
+def test_an_equal_card_has_moved_there(memory: Path) -> None:
+    """The desktop's: the machine has booted on it. Neither it nor its sound is taken, and nothing has failed."""
+    at = machine(memory, boots_on(before_boot()))
+    deciding.decide(at)
+    assert drivers(at) == ["", "snd_hda_intel"] and overrides(at) == ["", ""]
+    assert state(at)["phase"] == "armed" and "has booted on this card" in state(at)[CARD]
+    assert "has booted on this card" in state(at)[SOUND]
+
+
+def test_it_was_so_when_it_was_listed(memory: Path) -> None:
+    """The desktop's own card, taken with --force host-display."""
+    rows = [Listed(CARD, OURS, BOOT_DISPLAY), Listed(SOUND, OURS, BOOT_DISPLAY)]
+    at = machine(memory, boots_on(before_boot(written(rows, True))))
+    deciding.decide(at)
+    assert drivers(at) == ["vfio-pci", "vfio-pci"] and state(at)["phase"] == "trying"
+
+
+def test_a_moved_card_keeps_the_others_from_nothing(memory: Path) -> None:
+    """What is held and not bound is let go, also where another device of the list is bound."""
+    rows = [Listed(CARD, OURS), Listed(SOUND, OURS, BOOT_DISPLAY)]
+    at = machine(memory, boots_on(before_boot(written(rows, True))))
+    deciding.decide(at)
+    assert drivers(at) == ["", "vfio-pci"] and overrides(at) == ["", "vfio-pci"]
+
+
+def test_lists_of_before_are_read_and_keep_their_state() -> None:
+    """Without a mark nothing is written otherwise, so what boots have shown still counts."""
+    rows = [Listed(CARD, OURS), Listed(SOUND, OURS)]
+    assert written(rows, True).splitlines()[2:] == [f"{CARD} {OURS}", f"{SOUND} {OURS}"]
+    assert parse(written(rows, True)) == rows
+    marked = [Listed(CARD, OURS, BOOT_DISPLAY)]
+    assert parse(written(marked, True)) == marked and digest(written(marked, True)) != digest(written(rows[:1], True))
+    assert parse(f"{CARD} {OURS} other\n") == []
 
 
 def test_vfio_takes_nothing(memory: Path) -> None:

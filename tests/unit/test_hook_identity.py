@@ -90,6 +90,12 @@ def test_what_is_bound_at_boot_stays(memory: Path) -> None:
     assert "bound at boot" in log(found)
 
 
+def test_a_card_that_the_machine_booted_on_is_on_the_list_too(memory: Path) -> None:
+    """Its row has a word more."""
+    rows: Tree = {"etc/vdesk/devices": f"{CARD} {OURS} boot-display\n"}
+    assert run(machine(memory, tree(listed(more=rows), "nouveau"))) == ["vfio-pci", "snd_hda_intel"]
+
+
 @pytest.mark.parametrize("where", ["cmdline", "failed", "skipped", "another", "garbage"])
 def test_what_is_not_bound_in_this_boot_goes_back(where: str, memory: Path) -> None:
     phase = {"failed": json.dumps({"phase": "failed"}), "skipped": json.dumps({"phase": "skipped"}), "garbage": "[]"}

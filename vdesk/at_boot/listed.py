@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 LIST = "etc/vdesk/devices"
 DEVICES = "sys/bus/pci/devices"
-ROW = re.compile(r"([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]) ([0-9a-f]{4}:[0-9a-f]{4} [0-9a-f]{4}:[0-9a-f]{4})")
+BOOT_DISPLAY = "boot-display"
+"""After a device: the machine had booted on its card when it was listed (boot_vga), so it may go all the same."""
+ROW = re.compile(
+    r"([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]) ([0-9a-f]{4}:[0-9a-f]{4} [0-9a-f]{4}:[0-9a-f]{4})"
+    rf"( {BOOT_DISPLAY})?"
+)
 NO_DISPLAY = "display none"
 HEAD = """\
 # Devices that go to vfio-pci at every boot: address, vendor:device, subsystem. Written by vdesk; change it with
@@ -17,16 +22,18 @@ HEAD = """\
 
 
 class Listed(NamedTuple):
-    """One function: its address, and `vendor:device subvendor:subdevice` of what has to be there."""
+    """One function: its address, `vendor:device subvendor:subdevice` of what has to be there, and BOOT_DISPLAY where
+    the machine had booted on its card."""
 
     address: str
     identity: str
+    mark: str = ""
 
 
 def parse(text: str) -> list[Listed]:
     """The devices of a list; lines that are none are left out, as the shell does it."""
     rows = (ROW.fullmatch(line.strip()) for line in text.splitlines())
-    return [Listed(row[1], row[2]) for row in rows if row]
+    return [Listed(row[1], row[2], (row[3] or "").strip()) for row in rows if row]
 
 
 def needs_display(text: str) -> bool:
@@ -36,7 +43,7 @@ def needs_display(text: str) -> bool:
 
 def written(devices: Iterable[Listed], display: bool) -> str:
     """The list as a text, sorted."""
-    rows = "".join(f"{each.address} {each.identity}\n" for each in sorted(devices))
+    rows = "".join(f"{' '.join(filter(None, each))}\n" for each in sorted(devices))
     return HEAD + ("" if display else f"{NO_DISPLAY}\n") + rows
 
 

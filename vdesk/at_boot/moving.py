@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from ..libvirt_hook.machine import Machine, Stuck, Trouble, in_child, run
-from .listed import DEVICES, Listed
+from .listed import BOOT_DISPLAY, DEVICES, Listed
 
 VFIO = "vfio-pci"
 HOLD = "vdesk-hold"
@@ -25,6 +25,12 @@ def identity(machine: Machine, address: str) -> str:
     names = ("vendor", "device", "subsystem_vendor", "subsystem_device")
     parts = [machine.text(f"{folder}/{name}").removeprefix("0x") for name in names]
     return f"{parts[0]}:{parts[1]} {parts[2]}:{parts[3]}" if parts[0] else ""
+
+
+def boots_on(machine: Machine, address: str) -> bool:
+    """Whether the machine has booted on the card that the function is of (boot_vga, pci-sysfs)."""
+    slot = address.rpartition(".")[0]
+    return any(machine.text(f"{DEVICES}/{slot}.{number}/boot_vga") == "1" for number in range(8))
 
 
 def held(machine: Machine) -> list[str]:
@@ -63,6 +69,9 @@ def bind(machine: Machine, listed: Listed) -> str:
     """Give a function to vfio-pci; why not, else empty. What cannot be bound is let go; Stuck where the kernel does not
     return.
 
+    Equal cards have equal identities: where a card was put in, and the desktop's has moved to the address of the one
+    that was listed, it is the machine's boot display that tells.
+
     The override comes before the unbind, so that no other driver takes it in between; drivers_probe reports success
     also when nothing was bound, so the link is read (Documentation/ABI/testing/sysfs-bus-pci)."""
     address = listed.address
@@ -70,6 +79,10 @@ def bind(machine: Machine, listed: Listed) -> str:
     if there != listed.identity:
         return f"another device is there now: {there}, not {listed.identity}" if there else "no device is there"
     folder, was = f"{DEVICES}/{address}", driver_of(machine, address)
+    if listed.mark != BOOT_DISPLAY and boots_on(machine, address):
+        if machine.text(f"{folder}/driver_override") == HOLD:
+            let_go(machine, address)
+        return "the machine has booted on this card, and had not when it was listed: an equal one may have moved here"
 
     def work() -> str:
         if machine.exists(f"{folder}/d3cold_allowed"):

@@ -10,12 +10,17 @@ from vdesk.changes.drivers import boot_id
 from vdesk.checks.machine import Machine
 from vdesk.host import Host
 from vdesk.initramfs.binding import listed, outdated, trial
-from vdesk.initramfs.bound import ABSENT, BOUND, OTHER, rows
+from vdesk.initramfs.bound import ABSENT, BOOTED, BOUND, OTHER, rows
 from vdesk.initramfs.builders import builder
 from vdesk.model.errors import HostError
 from vdesk.model.finding import INFO, OK, WARN, Finding, finding
 
 NAME = "boot.binding"
+LEFT_ALONE = {
+    ABSENT: "no device is there",
+    OTHER: "another device is there",
+    BOOTED: "the machine has booted on the card there",
+}
 
 
 def findings(machine: Machine) -> list[Finding]:
@@ -31,12 +36,9 @@ def _judged(machine: Machine, found: list[dict[str, Any]], state: Trial) -> Find
     """The hardware first, then what the last boots have shown."""
     evidence = f"/{LIST}, /{STATE}: {state['phase']}"
     names = " ".join(row["address"] for row in found)
-    moved = [row for row in found if row["state"] in (ABSENT, OTHER)]
+    moved = [row for row in found if row["state"] in LEFT_ALONE]
     if moved:
-        gone = ", ".join(
-            f"{row['address']} ({'no device is there' if row['state'] == ABSENT else 'another device is there'})"
-            for row in moved
-        )
+        gone = ", ".join(f"{row['address']} ({LEFT_ALONE[row['state']]})" for row in moved)
         title = f"not what was to be bound at boot, and so left alone: {gone}"
         cause = "cards were added, removed or moved, or the firmware numbers them otherwise now"
         each = " ".join(row["address"] for row in moved)

@@ -25,6 +25,16 @@ vdesk_off() {
     return 1
 }
 
+# Has the machine booted on the card of this function? Then it is the desktop's, unless the list says that it was so.
+vdesk_boots_on() {
+    for vdesk_vga in "${1%.*}".*/boot_vga; do
+        vdesk_flag=
+        [ -f "$vdesk_vga" ] && read -r vdesk_flag < "$vdesk_vga" || :
+        [ "$vdesk_flag" != 1 ] || return 0
+    done
+    return 1
+}
+
 # Hold back what is listed, where exactly that device is and no driver has it: an override that no driver has. But for
 # USB controllers: the keyboard may be there that a disk's passphrase is typed on, long before anything can be decided.
 vdesk_hold() {
@@ -42,6 +52,7 @@ vdesk_hold() {
         read -r vdesk_sv < "$vdesk_dev/subsystem_vendor" || continue
         read -r vdesk_sd < "$vdesk_dev/subsystem_device" || continue
         [ "${vdesk_v#0x}:${vdesk_d#0x} ${vdesk_sv#0x}:${vdesk_sd#0x}" = "$vdesk_id $vdesk_sub" ] || continue
+        [ "$vdesk_rest" = boot-display ] || ! vdesk_boots_on "$vdesk_dev" || continue
         vdesk_now=
         read -r vdesk_now < "$vdesk_dev/driver_override" || :
         case "$vdesk_now" in

@@ -24,8 +24,8 @@ def identity(machine: Machine, address: str) -> str:
 def bound_at_boot(machine: Machine, fact: Fact) -> bool:
     """Whether the function is one that vfio-pci has from boot to boot: on the list, the same device still, and neither
     this boot without bindings nor a binding that has failed."""
-    rows = [line.split(maxsplit=1) for line in machine.text(LIST).splitlines()]
-    listed = [row[1] for row in rows if len(row) > 1 and row[0] == fact["address"]]
+    rows = [line.split() for line in machine.text(LIST).splitlines()]
+    listed = [" ".join(row[1:3]) for row in rows if row[:1] == [fact["address"]]]
     if identity(machine, fact["address"]) not in listed or OFF in machine.text("proc/cmdline").split():
         return False
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vdesk.at_boot.listed import LIST, Listed
+from vdesk.at_boot.listed import BOOT_DISPLAY, LIST, Listed
 from vdesk.changes.change import Change
 from vdesk.changes.drivers import identity
 from vdesk.changes.files import content
@@ -17,6 +17,7 @@ from vdesk.host.leftovers import every as every_leftover
 from vdesk.host.leftovers import taken as taken_by
 from vdesk.host.pci import devices
 from vdesk.initramfs.binding import BootBinding, display_of, edited, is_off, listed, stale, trial
+from vdesk.initramfs.bound import boots_on
 from vdesk.initramfs.builders import builder
 from vdesk.initramfs.image import Refresh, rebuild
 from vdesk.initramfs.program import PYTHON
@@ -69,7 +70,7 @@ def bind(
 
 
 def _row(host: Host, address: str) -> Listed:
-    return Listed(address, identity(host, address))
+    return Listed(address, identity(host, address), BOOT_DISPLAY if boots_on(host, address) else "")
 
 
 def _onto_the_list(host: Host, rows: list[Listed], entries: Sequence[Entry]) -> list[Change]:

@@ -23,6 +23,7 @@ _STATES = {
     "bound": "on vfio-pci",
     "not-bound": "not on vfio-pci now",
     "other-device": "another device is at this address now, so it is left alone",
+    "boot-display": "the machine has booted on the card at this address, so it is left alone",
     "absent": "no device is at this address now",
 }
 _PHASES = {
