@@ -65,6 +65,19 @@ def let_go(machine: Machine, address: str) -> str:
     return ""
 
 
+def _another(machine: Machine, listed: Listed) -> str:
+    """What is at the address in the place of the device that was listed, empty when it is that one."""
+    address = listed.address
+    there = identity(machine, address)
+    if there != listed.identity:
+        return f"another device is there now: {there}, not {listed.identity}" if there else "no device is there"
+    if listed.mark == BOOT_DISPLAY or not boots_on(machine, address):
+        return ""
+    if machine.text(f"{DEVICES}/{address}/driver_override") == HOLD:
+        let_go(machine, address)
+    return "the machine has booted on this card, and had not when it was listed: an equal one may have moved here"
+
+
 def bind(machine: Machine, listed: Listed) -> str:
     """Give a function to vfio-pci; why not, else empty. What cannot be bound is let go; Stuck where the kernel does not
     return.
@@ -75,14 +88,9 @@ def bind(machine: Machine, listed: Listed) -> str:
     The override comes before the unbind, so that no other driver takes it in between; drivers_probe reports success
     also when nothing was bound, so the link is read (Documentation/ABI/testing/sysfs-bus-pci)."""
     address = listed.address
-    there = identity(machine, address)
-    if there != listed.identity:
-        return f"another device is there now: {there}, not {listed.identity}" if there else "no device is there"
     folder, was = f"{DEVICES}/{address}", driver_of(machine, address)
-    if listed.mark != BOOT_DISPLAY and boots_on(machine, address):
-        if machine.text(f"{folder}/driver_override") == HOLD:
-            let_go(machine, address)
-        return "the machine has booted on this card, and had not when it was listed: an equal one may have moved here"
+    if why := _another(machine, listed):
+        return why
 
     def work() -> str:
         if machine.exists(f"{folder}/d3cold_allowed"):
