@@ -17,7 +17,7 @@ ANSWERS = answer_file(Wanted("win10", "luke", "Windows 10 Pro", "en-US", "en-US"
 DISCS = ("--iso", "/srv/win10.iso", "--virtio-iso", "/srv/virtio.iso")
 CREATE = ["create", "hoth", "--os", "win10", *DISCS, "--gpu", "none", "--print-xml"]
 UNATTENDED = ["--unattended", "/root/answers.xml"]
-STICK = "sys/bus/usb/devices/1-4"
+STICK = "sys/bus/usb/devices/1-6"
 DISK = "var/lib/libvirt/images/mine.img"
 
 

@@ -70,9 +70,11 @@ def _cards(host: Host) -> None:
 
 
 def _machine(host: Host) -> None:
+    from vdesk.host.usb import usb_devices
     from vdesk.vm.facts import Answers, read_facts
 
     _tried(lambda host: read_facts(host, Answers()), host)
+    _tried(usb_devices, host)
 
 
 def _tried(read: Callable[[Host], object], host: Host) -> None:

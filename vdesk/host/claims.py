@@ -38,6 +38,8 @@ DESKTOPS = (
 )
 UNSTEADY = {"amdgpu": "amdgpu has a long record of crashes when a card is taken from it or given back"}
 """Drivers of cards that are better bound at boot, before such a driver has them."""
+UNREADABLE = "it could not be told {what}: /{path} could not be read"
+AS_ROOT = "run the same command as root, or capture the machine again as root"
 SOUND_SERVERS = ("pipewire", "wireplumber", "pulseaudio")
 
 
@@ -158,13 +160,7 @@ def _untold(host: Host, taken: Iterable[Device]) -> list[Claim]:
     from vdesk.host.untold import untold
 
     return [
-        Claim(
-            each.rule,
-            each.address,
-            f"it could not be told {each.what}: /{each.path} could not be read",
-            "run the same command as root, or capture the machine again as root",
-            f"/{each.path}",
-        )
+        Claim(each.rule, each.address, UNREADABLE.format(what=each.what, path=each.path), AS_ROOT, f"/{each.path}")
         for each in untold(host, taken)
     ]
 
@@ -181,13 +177,15 @@ def _disks(host: Host, taken: Sequence[Device]) -> list[Claim]:
     for use in storage.uses(host) if wanted else []:
         for address in use.functions & wanted:
             places.setdefault(address, []).append(use)
-    found = []
-    for address, used in sorted(places.items()):
-        parts = list(dict.fromkeys(f"{use.place} on {use.node}" for use in used))
-        shown = ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")
-        remedy = "unmount what is on it (swapoff for swap); a disk that the system runs from cannot be given away"
-        found.append(Claim(ROOT_DISK, address, f"the host's disk is behind it: {shown}", remedy, used[0].evidence))
-    return found
+    return [Claim(ROOT_DISK, address, *disk_words(used)) for address, used in sorted(places.items())]
+
+
+def disk_words(used: Sequence[storage.Use]) -> tuple[str, str, str]:
+    """Reason, remedy and evidence where the host uses what is behind a device."""
+    parts = list(dict.fromkeys(f"{use.place} on {use.node}" for use in used))
+    shown = ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "")
+    remedy = "unmount what is on it (swapoff for swap); a disk that the system runs from cannot be given away"
+    return f"the host's disk is behind it: {shown}", remedy, used[0].evidence
 
 
 def _network(host: Host, taken: Sequence[Device]) -> list[Claim]:
@@ -195,10 +193,15 @@ def _network(host: Host, taken: Sequence[Device]) -> list[Claim]:
     wanted = {device.address for device in taken if not device.is_bridge}
     for route in network.routes(host) if wanted else []:
         for address in route.functions & wanted:
-            reason = f"the host's default route goes over it ({route.interface})"
-            remedy = "connect the host by another interface first, or accept that it loses the network"
-            found.setdefault(address, Claim(HOST_NETWORK, address, reason, remedy, route.evidence))
+            found.setdefault(address, Claim(HOST_NETWORK, address, *network_words(route)))
     return list(found.values())
+
+
+def network_words(route: network.Route) -> tuple[str, str, str]:
+    """Reason, remedy and evidence where a default route goes over a device."""
+    reason = f"the host's default route goes over it ({route.interface})"
+    remedy = "connect the host by another interface first, or accept that it loses the network"
+    return reason, remedy, route.evidence
 
 
 def _inputs(host: Host, taken: Sequence[Device]) -> list[Claim]:

@@ -3,11 +3,17 @@ What a device can do decides, not its name or handlers: a power button has the h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from vdesk.host.host import Host
 from vdesk.host.storage import functions_of
 from vdesk.model.address import Address
 from vdesk.model.errors import HostError
 from vdesk.model.record import Record
+
+if TYPE_CHECKING:
+    from vdesk.host.usb import UsbDevice
 
 DEVICES = "proc/bus/input/devices"
 CLASS = "sys/class/input"
@@ -22,12 +28,14 @@ KEYBOARD, POINTER = "keyboard", "pointer"
 
 
 class Input(Record):
-    """An input device that a person works with: what it is good for, and the PCI functions it hangs on (none: PS/2)."""
+    """An input device that a person works with: what it is good for, and the PCI functions it hangs on (none: PS/2).
+    `folders`: its own place in sysfs, or its adapters' for one of Bluetooth."""
 
     name: str
     uses: frozenset[str]
     functions: frozenset[Address]
     sysfs: str
+    folders: tuple[str, ...] = ()
 
 
 def inputs(host: Host) -> list[Input]:
@@ -66,6 +74,18 @@ def last(host: Host, taken: frozenset[Address]) -> list[tuple[str, Input, Addres
     return found
 
 
+def last_usb(host: Host, usb: Sequence[UsbDevice], taken: frozenset[Address]) -> list[tuple[str, Input, UsbDevice]]:
+    """The same for USB devices that are taken together with the functions: (use, input, the USB device it is of)."""
+    known = inputs(host)
+    found = []
+    for use in (KEYBOARD, POINTER):
+        able = [device for device in known if use in device.uses]
+        of = {device: each for device in able for each in usb if any(map(each.carries, device.folders))}
+        if of and all(device in of or device.functions & taken for device in able):
+            found += [(use, device, each) for device, each in of.items()]
+    return found
+
+
 def _device(host: Host, block: str) -> Input | None:
     bits: dict[str, int] = {}
     name = sysfs = bus = ""
@@ -83,20 +103,21 @@ def _device(host: Host, block: str) -> Input | None:
     bluetooth = bus == "0005"
     if not uses or ("/virtual/" in sysfs and not bluetooth):
         return None
-    functions = functions_of(sysfs)
-    if bluetooth and not functions:  # made by bluetoothd (uhid): it hangs on whatever the adapters hang on
-        functions = _adapters(host)
-    return Input(name or "unnamed", uses, functions, f"/sys{sysfs}")
+    folders: tuple[str, ...] = (f"sys{sysfs}",)
+    if bluetooth and not functions_of(sysfs):  # made by bluetoothd (uhid): it hangs on whatever the adapters hang on
+        folders = _adapters(host)
+    functions = frozenset(address for folder in folders for address in functions_of(folder))
+    return Input(name or "unnamed", uses, functions, f"/sys{sysfs}", folders)
 
 
-def _adapters(host: Host) -> frozenset[Address]:
-    found: set[Address] = set()
+def _adapters(host: Host) -> tuple[str, ...]:
+    found: list[str] = []
     try:
         for name in host.list(BLUETOOTH):
-            found |= functions_of(host.resolve(f"{BLUETOOTH}/{name}"))
+            found.append(host.resolve(f"{BLUETOOTH}/{name}"))
     except HostError:
-        return frozenset(found)
-    return frozenset(found)
+        return tuple(found)
+    return tuple(found)
 
 
 def _uses(bits: dict[str, int]) -> frozenset[str]:

@@ -14,11 +14,12 @@ REJECT = 0x200  # RTF_REJECT: an unreachable route goes nowhere
 
 
 class Route(Record):
-    """A default route: its interface, and the PCI functions below that."""
+    """A default route: its interface, the folders of the interfaces below it, and the PCI functions of these."""
 
     interface: str
     functions: frozenset[Address]
     evidence: str
+    folders: frozenset[str] = frozenset()
 
 
 class _Default(Record):
@@ -36,10 +37,11 @@ def routes(host: Host) -> list[Route]:
         for route in sorted(family):
             if best is not None and route.metric > best:
                 break
-            functions = _below(host, route.interface, set())
+            folders = _below(host, route.interface, set())
+            functions = frozenset(address for folder in folders for address in functions_of(folder))
             if functions:
                 best = route.metric
-                found.append(Route(route.interface, functions, route.evidence))
+                found.append(Route(route.interface, functions, route.evidence, folders))
     return found
 
 
@@ -62,15 +64,16 @@ def _ipv6(host: Host) -> list[_Default]:
     return found
 
 
-def _below(host: Host, interface: str, seen: set[str]) -> frozenset[Address]:
-    """The PCI functions of an interface and of all interfaces that it is made of."""
+def _below(host: Host, interface: str, seen: set[str]) -> frozenset[str]:
+    """The folders in sysfs of an interface and of all interfaces that it is made of, where they lie below a device."""
     if interface in seen or "/" in interface:
         return frozenset()
     seen.add(interface)
     folder = f"{NET}/{interface}"
-    found: set[Address] = set()
+    found: set[str] = set()
     try:
-        found |= functions_of(host.resolve(folder)) or functions_of(host.resolve(f"{folder}/device"))
+        place = host.resolve(folder)
+        found.add(place if functions_of(place) else host.resolve(f"{folder}/device"))
     except HostError:
         pass
     for lower in _lowers(host, interface):

@@ -17,12 +17,14 @@ DEPTH = 16
 
 
 class Use(Record):
-    """Where the host uses a disk: `place` is a mount point or `swap`, `functions` all PCI functions on the way."""
+    """Where the host uses a disk: `place` is a mount point or `swap`, `folders` all block devices on the way as sysfs
+    has them, `functions` the PCI functions above these."""
 
     place: str
     node: str
     functions: frozenset[Address]
     evidence: str
+    folders: frozenset[str] = frozenset()
 
 
 class _Mount(Record):
@@ -46,9 +48,10 @@ def uses(host: Host) -> list[Use]:
     pools = _pools(host) if any(mount.kind == "zfs" for mount in mounts) else ()
     for mount in mounts:
         for start in _starts(host, mount, pools):
-            functions = _below(host, start, set(), 0)
+            folders = _below(host, start, set(), 0)
+            functions = frozenset(address for folder in folders for address in functions_of(folder))
             if functions:
-                found.append(Use(mount.place, start.rpartition("/")[2], functions, mount.evidence))
+                found.append(Use(mount.place, start.rpartition("/")[2], functions, mount.evidence, folders))
     return found
 
 
@@ -169,15 +172,13 @@ def named(host: Host, name: str) -> str:
     return ""
 
 
-def _below(host: Host, folder: str, seen: set[str], depth: int) -> frozenset[Address]:
-    """The PCI functions under a block device, through all that it is made of."""
-    if folder in seen or depth > DEPTH:
-        return frozenset()
-    seen.add(folder)
-    found = set(functions_of(folder))
-    for below in _parts(host, folder):
-        found |= _below(host, below, seen, depth + 1)
-    return frozenset(found)
+def _below(host: Host, folder: str, seen: set[str], depth: int) -> frozenset[str]:
+    """A block device and all that it is made of, as folders; `seen` takes them in."""
+    if folder not in seen and depth <= DEPTH:
+        seen.add(folder)
+        for below in _parts(host, folder):
+            _below(host, below, seen, depth + 1)
+    return frozenset(seen)
 
 
 def _parts(host: Host, folder: str) -> list[str]:

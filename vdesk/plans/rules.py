@@ -10,6 +10,7 @@ from vdesk.host import Host
 from vdesk.host.claims import claims, in_the_way
 from vdesk.host.groups import group_ids, members
 from vdesk.host.pci import Device, find
+from vdesk.host.usb import UsbDevice
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
 from vdesk.model.record import Record
@@ -22,7 +23,7 @@ BLOCKING = ("host-display", "root-disk", "host-network")  # a member that these 
 class Refusal(Record):
     """Why a rule keeps one device, and what helps."""
 
-    device: Device
+    device: Device | UsbDevice
     reason: str
     remedy: str
 
@@ -73,10 +74,21 @@ def companions(known: Sequence[Device], named: Sequence[Device]) -> list[Device]
 
 
 def check(
-    host: Host, known: Sequence[Device], named: Sequence[Device], along: Sequence[Device], force: frozenset[str]
+    host: Host,
+    known: Sequence[Device],
+    named: Sequence[Device],
+    along: Sequence[Device],
+    force: frozenset[str],
+    usb: Sequence[UsbDevice] = (),
 ) -> list[str]:
-    """Raise Refused with one problem per rule that refuses; what was overridden is returned, in sentences."""
-    found = refusals(host, known, named, along, force)
+    """Raise Refused with one problem per rule that refuses; what was overridden is returned, in sentences. `usb` are
+    USB devices that are given away with the functions."""
+    found = refusals(host, known, named, along, force) if named or along else {}
+    if usb:
+        from vdesk.host.usb_claims import usb_claims
+
+        for claim in usb_claims(host, usb, frozenset(device.address for device in (*named, *along))):
+            found.setdefault(claim.rule, []).append(Refusal(claim.device, claim.reason, claim.remedy))
     problems = [_problem(rule, found[rule]) for rule in RULES if rule in found and rule not in force]
     if problems:
         raise Refused(*problems)
@@ -146,7 +158,7 @@ def _kept_with(
         for rule in BLOCKING
         if rule not in force
         for each in found.get(rule, [])
-        if each.device in along and each.device.group in groups
+        if isinstance(each.device, Device) and each.device in along and each.device.group in groups
     ]
 
 

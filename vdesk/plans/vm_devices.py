@@ -9,21 +9,26 @@ from vdesk.host import Host, display
 from vdesk.host.claims import blockers, claims, in_the_way
 from vdesk.host.pci import Device, find
 from vdesk.host.pci import devices as read_devices
+from vdesk.host.usb import UsbDevice
 from vdesk.model.address import Address, parse_address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
-from vdesk.plans import rules, single_gpu
-from vdesk.vm.spec import Request
+from vdesk.plans import rules, single_gpu, vm_usb
+from vdesk.vm import words
+from vdesk.vm.spec import Request, Usb
 
 Choose = Callable[[str, Sequence[tuple[str, str]]], str | None]
 
 
 @dataclass(frozen=True)
 class Given:
-    """The card's functions (the card first), the other devices given, and which rules were overridden for them."""
+    """The card's functions (the card first), the other devices given, the USB devices, which of these are not plugged
+    in, and which rules were overridden for all of them."""
 
     gpu: tuple[Device, ...] = ()
     devices: tuple[Device, ...] = ()
     overridden: tuple[str, ...] = ()
+    usb: tuple[Usb, ...] = ()
+    unplugged: tuple[Usb, ...] = ()
 
     @property
     def all(self) -> tuple[Device, ...]:
@@ -42,8 +47,10 @@ def given(host: Host, request: Request, choose: Choose | None) -> Given:
     card = _card(host, known, request, choose)
     gpu = _slot(known, card) if card else ()
     others = tuple(device for device in asked if device not in gpu)
-    overridden = _check_rules(host, known, (*gpu, *others), force) if gpu or others else []
-    return Given(gpu, others, tuple(overridden))
+    usb = tuple(dict.fromkeys(words.parse_usb(text) for text in request.usb))
+    plugged = vm_usb.plugged(host, usb)
+    overridden = _check_rules(host, known, (*gpu, *others), force, plugged.devices)
+    return Given(gpu, others, tuple(overridden), usb, plugged.missing)
 
 
 # --- the card
@@ -143,10 +150,12 @@ def _slot(known: list[Device], card: Device) -> tuple[Device, ...]:
 # --- the rules
 
 
-def _check_rules(host: Host, known: list[Device], taken: Sequence[Device], force: frozenset[str]) -> list[str]:
+def _check_rules(
+    host: Host, known: list[Device], taken: Sequence[Device], force: frozenset[str], usb: Sequence[UsbDevice]
+) -> list[str]:
     """What was overridden, in sentences; Refused with one problem per rule of bind that refuses."""
     try:
-        return rules.check(host, known, taken, (), force)
+        return rules.check(host, known, taken, (), force, usb)
     except Refused as error:
         raise Refused(*(_for_create(each, known, taken) for each in error.problems)) from error
 

@@ -10,9 +10,10 @@ from vdesk.host import Host, media, qemu_conf
 from vdesk.host.cpu_topology import available, free_huge_pages
 from vdesk.host.pci import Device
 from vdesk.host.pci import devices as read_devices
+from vdesk.host.usb import usb_devices
 from vdesk.model.address import Address
 from vdesk.model.errors import HostError, Problem, Refused, problem
-from vdesk.plans import hook_status, rules
+from vdesk.plans import hook_status, rules, vm_usb
 from vdesk.plans.vm_devices import strangers
 from vdesk.vm.defined import Defined
 from vdesk.vm.words import shown_size
@@ -45,7 +46,11 @@ def preflight(host: Host, found: Defined, force: tuple[str, ...] = ()) -> list[s
 
 
 def _devices(host: Host, found: Defined, forced: frozenset[str], said: list[str]) -> Iterator[Problem]:
-    if not found.functions:
+    there = usb_devices(host) if found.usb_by_ids else []
+    usb = [vm_usb.having(there, ids) for ids in dict.fromkeys(found.usb_by_ids)]
+    instead = vm_usb.WITH_ADDRESS.format(name=found.name)
+    yield from (vm_usb.twins(same, instead) for same in usb if len(same) > 1)
+    if not (found.functions or any(usb)):
         return
     known = read_devices(host)
     at = {device.address: device for device in known}
@@ -57,7 +62,7 @@ def _devices(host: Host, found: Defined, forced: frozenset[str], said: list[str]
         return  # the rules would speak of devices that nobody means
     taken = [at[address] for address in dict.fromkeys(found.functions)]
     try:
-        said += rules.check(host, known, taken, (), forced)
+        said += rules.check(host, known, taken, (), forced, [each for same in usb for each in same])
     except Refused as error:
         yield from (_for_start(each, found, known, taken) for each in error.problems)
 

@@ -12,7 +12,7 @@ from vdesk.host.virtio_iso import SOURCE, find_virtio_iso
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
 from vdesk.model.near import did_you_mean
-from vdesk.plans import single_gpu, vm_devices, vm_disks
+from vdesk.plans import single_gpu, vm_devices, vm_disks, vm_usb
 from vdesk.plans.vm_devices import Choose, Given
 from vdesk.vm import defaults, identity, layout, words
 from vdesk.vm.capabilities import has_kvm
@@ -37,7 +37,8 @@ class Created:
 def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose: Choose | None = None) -> Created:
     """The whole specification; WrongUsage and Refused before anything is written."""
     words.check_name(request.name)
-    usb = tuple(dict.fromkeys(words.parse_usb(text) for text in request.usb))
+    for text in request.usb:
+        words.parse_usb(text)
     shared = (
         words.shared_memory(*words.parse_resolution(request.looking_glass))
         if request.looking_glass is not None
@@ -74,7 +75,7 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
         graphics=defaults.graphics(facts),
         pinning=_pinning(request, facts, cpu, gives, say),
         hugepages=request.hugepages,
-        usb=usb,
+        usb=gives.usb,
         shared_memory=shared,
         evdev=defaults.evdev(request, facts),
         gpu=places.gpu,
@@ -228,5 +229,7 @@ def _warn(spec: Spec, gives: Given, say: defaults.Say) -> None:
         )
     for sentence in gives.overridden:
         say(sentence)
+    for usb in gives.unplugged:
+        say(vm_usb.UNPLUGGED.format(ids=f"{usb.vendor}:{usb.product}"))
     if not gives.gpu:
         say("The machine gets no graphics card of this host.")

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from vdesk.host import Host, media
 from vdesk.host.pci import devices
+from vdesk.host.usb import STORAGE, usb_devices
 from vdesk.model.errors import Problem, Refused, VdeskError, problem
 from vdesk.vm.spec import Disk, Spec, Usb
 
-STORAGE, USB_CONTROLLER, USB_STORAGE = "01", "0c03", "08"
+CONTROLLER, USB_CONTROLLER = "01", "0c03"
 HEAD = 1 << 20
 """Where every partition table and file system says that it is there; a new qcow2 without a guest's data is smaller."""
 
@@ -40,7 +41,7 @@ def _problem(what: str, why: str, instead: str) -> Problem:
 def _controllers(host: Host, spec: Spec) -> Iterator[Problem]:
     classes = {device.address: device.pci_class for device in devices(host, names=False)}
     for each in spec.functions:
-        if classes.get(each.address, "").startswith(STORAGE):
+        if classes.get(each.address, "").startswith(CONTROLLER):
             yield _problem(
                 f"the disks at {each.address}",
                 "the machine gets that controller, and Setup sees its disks before the machine's own: they are disk 0,"
@@ -50,25 +51,15 @@ def _controllers(host: Host, spec: Spec) -> Iterator[Problem]:
 
 
 def _sticks(host: Host, given: tuple[Usb, ...]) -> Iterator[Problem]:
+    plugged = usb_devices(host) if given else []
     for usb in given:
-        if _is_storage(host, usb):
+        ids = f"{usb.vendor}:{usb.product}"
+        if any(each.ids == ids and STORAGE in each.classes for each in plugged):
             yield _problem(
-                f"the USB disk {usb.vendor}:{usb.product}",
+                f"the USB disk {ids}",
                 "Setup sees it before the machine's own disk, and the answers have disk 0 wiped without a question",
                 "leave --usb out for the installation, or --unattended",
             )
-
-
-def _is_storage(host: Host, usb: Usb) -> bool:
-    folder = "sys/bus/usb/devices"
-    names = host.names(folder)
-    for name in names:
-        ids = tuple(host.value(f"{folder}/{name}/{each}") for each in ("idVendor", "idProduct"))
-        if ids == (usb.vendor, usb.product):
-            inside = [each for each in names if each.startswith(f"{name}:")]
-            if any(host.value(f"{folder}/{each}/bInterfaceClass") == USB_STORAGE for each in inside):
-                return True
-    return False
 
 
 def _used(host: Host, disk: Disk) -> Iterator[Problem]:

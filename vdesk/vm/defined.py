@@ -30,7 +30,8 @@ class DefinedDisk:
 class Defined:
     """A machine's definition. `marked`: vdesk made it; `made` files that vdesk made for it; memory and shared memory
     in bytes; `identities` (address, what was there when it was given); `single_gpu`: the desktop's own card; `answers`:
-    the disc with Windows Setup's answers, empty without one."""
+    the disc with Windows Setup's answers, empty without one; `usb_by_ids`: those of `usb` that are named by nothing
+    but their ids."""
 
     name: str
     marked: bool
@@ -59,6 +60,7 @@ class Defined:
     identities: tuple[tuple[str, str], ...] = ()
     single_gpu: bool = False
     answers: str = ""
+    usb_by_ids: tuple[str, ...] = ()
 
 
 def read_defined(xml: str) -> Defined:
@@ -110,6 +112,11 @@ def _more(root: Element, mark: Element | None) -> dict[str, Any]:
         "evdev": tuple(each.get("dev", "") for each in root.findall("devices/input[@type='evdev']/source")),
         "identities": tuple((each.get("address", ""), each.get("identity", "")) for each in devices),
         "answers": _answers(mark),
+        "usb_by_ids": tuple(
+            _usb(each)
+            for each in root.findall("devices/hostdev[@type='usb']/source[vendor]")
+            if each.find("address") is None
+        ),
         "single_gpu": mark is not None and mark.find(f"{{{MARK}}}desktop[@stop='yes']") is not None,
     }
 
