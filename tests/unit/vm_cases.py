@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.machines.article import gop_rom
 from tests.machines.builder import build
 from vdesk.host import Host, captured
 
@@ -67,7 +68,7 @@ def _without(path: str) -> Callable[[Path], None]:
 VIRTIO = _without(f"{IMAGES}/virtio-win.iso")
 QCOW2 = _file("srv/Old Windows & more.qcow2", b"QFI\xfb" + bytes(508))
 ANSWER_FILE = _file("root/autounattend.xml", ANSWERS.encode())
-ROM = _file("usr/share/vgabios/gtx950.rom", b"\x55\xaa")
+ROM = _file("usr/share/vgabios/gtx950.rom", gop_rom(0x10DE, 0x1402))
 EMULATED = _file(
     "run/vdesk/capabilities.xml",
     b"<capabilities><guest><arch name='x86_64'><domain type='qemu'/></arch></guest></capabilities>",

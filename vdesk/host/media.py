@@ -172,6 +172,23 @@ def closed_folder(host: Host, path: str, users: tuple[str, ...] = ("libvirt-qemu
     return None
 
 
+def readable(host: Host, path: str, users: tuple[str, ...]) -> bool:
+    """Whether QEMU's user may read the file, as its mode and owner say; True where that cannot be told."""
+    try:
+        found = host.stat(path.strip("/"))
+    except HostError:
+        return True
+    return bool(found.mode & 0o004) or found.uid in _uids(host, users) or _has_list(host.tree.real(path.strip("/")))
+
+
+def _has_list(real: str) -> bool:
+    """Whether the file has an access list, which may well be for QEMU."""
+    try:
+        return bool(os.getxattr(real, ACCESS_LIST))
+    except OSError:
+        return False
+
+
 def _uids(host: Host, users: tuple[str, ...]) -> frozenset[int]:
     try:
         lines = [line.split(":") for line in host.read("etc/passwd").splitlines()]

@@ -8,8 +8,10 @@ from typing import NamedTuple
 LEGACY, EFI = 0, 3
 KINDS = {LEGACY: "legacy BIOS", 1: "Open Firmware", 2: "HP PA-RISC", EFI: "UEFI"}
 LIMIT = 16 << 20  # the largest BAR of a ROM (PCI Local Bus Specification 6.2.5.2)
+SIGNATURE = b"\x55\xaa"
 X86_64 = 0x8664
 IMAGES = 16
+TRIES = 4096
 
 
 class Image(NamedTuple):
@@ -43,9 +45,22 @@ def has_uefi(found: list[Image]) -> bool:
     return any(each.code == EFI and each.machine == X86_64 for each in found)
 
 
+def begin(data: bytes) -> int | None:
+    """Where the ROM begins in a file that has something before it: a flash dump of NVIDIA's has a header (NVGI). None
+    where there is no ROM in it."""
+    place = data.find(SIGNATURE)
+    for _ in range(TRIES):
+        if place < 0:
+            return None
+        if _image(data, place)[0] is not None:
+            return place
+        place = data.find(SIGNATURE, place + 1)
+    return None
+
+
 def _image(data: bytes, offset: int) -> tuple[Image | None, bool]:
     head = data[offset : offset + 0x1A]
-    if len(head) < 0x1A or head[:2] != b"\x55\xaa":
+    if len(head) < 0x1A or head[:2] != SIGNATURE:
         return None, True
     place = offset + _word(head, 0x18)
     structure = data[place : place + 0x18]
@@ -83,7 +98,7 @@ def faults(data: bytes, vendor: str, device: str) -> list[Fault]:
         return [Fault("it is empty: the card has not answered" if data else "it has no byte", True)]
     found = images(data)
     if not found:
-        begin = "" if data[:2] == b"\x55\xaa" else f" (it begins with {data[:2].hex()}, not 55aa)"
+        begin = "" if data[:2] == SIGNATURE else f" (it begins with {data[:2].hex()}, not 55aa)"
         return [Fault(f"it is no option ROM: no image with a PCIR structure{begin}", True)]
     end = found[-1].offset + found[-1].length
     if end > len(data) or not found[-1].length:

@@ -16,7 +16,8 @@ CLOSED = (
     "/usr/lib/", "/usr/lib64/", "/usr/local/bin/", "/usr/local/etc/", "/usr/local/lib/", "/usr/local/sbin/",
     "/usr/sbin/", "/usr/share/", "/boot/",
 )  # fmt: skip
-# What every machine's profile may read (AppArmor's abstractions/libvirt-qemu).
+# What every machine's profile may read (AppArmor's abstractions/libvirt-qemu). Whether virt-aa-helper adds a ROM that
+# a definition names is not known.
 ROMS = ("/usr/share/vgabios/", "/usr/share/kvm/", "/usr/share/qemu/", "/usr/share/OVMF/", "/usr/share/seabios/")
 HIDDEN = re.compile(r"^(?:/home/[^/]+|/root)/\.")
 

@@ -15,6 +15,10 @@ WITHOUT = (
     "laptops keep it in their firmware; or the firmware gave it no address: then a dump made elsewhere (GPU-Z) of this "
     "very card is what vdesk create --rom takes"
 )
+NO_GOP = (
+    "It has no part for UEFI (GOP): the card shows a picture under a legacy BIOS only, and in a virtual "
+    "machine with UEFI when Windows has loaded its driver."
+)
 
 
 def rom(host: Host, address: Address, target: str | None, *, dry_run: bool = False) -> Report:
@@ -47,10 +51,7 @@ def rom(host: Host, address: Address, target: str | None, *, dry_run: bool = Fal
         use = "" if bad else f"; a virtual machine gets it with: vdesk create NAME --rom {target}"
         report.notes.append(f"Saved as {target}{use}")
     if not bad and not has_uefi(found):
-        report.notes.append(
-            "It has no part for UEFI (GOP): the card shows a picture under a legacy BIOS only, and in a virtual "
-            "machine with UEFI when Windows has loaded its driver."
-        )
+        report.notes.append(NO_GOP)
     return report
 
 

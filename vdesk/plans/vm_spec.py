@@ -12,7 +12,7 @@ from vdesk.host.virtio_iso import SOURCE, find_virtio_iso
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
 from vdesk.model.near import did_you_mean
-from vdesk.plans import single_gpu, vm_devices, vm_disks, vm_usb
+from vdesk.plans import single_gpu, vm_devices, vm_disks, vm_rom, vm_usb
 from vdesk.plans.vm_devices import Choose, Given
 from vdesk.vm import defaults, identity, layout, words
 from vdesk.vm.capabilities import has_kvm
@@ -51,7 +51,7 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
     defaults.check_firmware(facts)
     secure_boot = defaults.secure_boot(request, discs.os, facts, say)
     gives = vm_devices.given(host, request, choose)
-    places = _places(host, request, gives)
+    places = _places(host, request, gives, say)
     cpu = defaults.cpu(request, facts, bool(gives.all), say)
     virtio = discs.os not in WINDOWS or discs.drivers is not None
     spec = Spec(
@@ -201,7 +201,7 @@ class _Places:
     functions: tuple[Function, ...]
 
 
-def _places(host: Host, request: Request, gives: Given) -> _Places:
+def _places(host: Host, request: Request, gives: Given, say: defaults.Say) -> _Places:
     """The given devices in the guest."""
     if request.rom is not None and not gives.gpu:
         raise WrongUsage(
@@ -212,7 +212,7 @@ def _places(host: Host, request: Request, gives: Given) -> _Places:
                 "name the card with --gpu, or leave it out",
             )
         )
-    rom = media.find(host, request.rom, "--rom").path if request.rom is not None else None
+    rom = vm_rom.path(host, request.rom, gives.gpu[0], say) if request.rom is not None else None
     card, others = ([each.address for each in devices] for devices in (gives.gpu, gives.devices))
     return _Places(card[0] if card else None, layout.place(card, others, rom, pcie=request.machine == "q35"))
 
