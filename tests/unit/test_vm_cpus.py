@@ -56,6 +56,23 @@ def test_the_picture(memory: Path) -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_the_picture_of_caches_that_differ(memory: Path) -> None:
+    """A Ryzen X3D: the guest is where the 3D V-Cache is, and the picture says which that is."""
+    root = build("amd-two-ccx", memory / "root")
+    for cpu in (0, 1, 2, 3, 8, 9, 10, 11):
+        (root / f"sys/devices/system/cpu/cpu{cpu}/cache/index3/size").write_text("98304K\n")
+    ran = on(root, "create", "w", "--iso", ISO, "--gpu", "none", "--print-xml", "--pin", "--cpus", "6")
+    assert "on the cores with the larger cache (96 MiB)" in ran.err
+    found = cpu_map(captured(str(root)), ran.out)
+    lines = picture(found)
+    assert [line for line in lines if "MiB" in line] == [
+        "node     0, shared cache of CPU 0 (96 MiB)",
+        "node     0, shared cache of CPU 4 (16 MiB)",
+    ]
+    assert {core["cache_size"] >> 20 for core in found["cores"] if core["vcpus"]} == {96}
+    assert not any("MiB" in line for line in picture(made(build("debian", memory / "even"), "--pin")))
+
+
 def test_without_pinning_and_without_facts(memory: Path) -> None:
     root = build("debian", memory / "root")
     found = made(root)

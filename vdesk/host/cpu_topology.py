@@ -20,13 +20,15 @@ VENDORS = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"
 
 @dataclass(frozen=True)
 class Core:
-    """One physical core: its CPUs (SMT siblings), the first CPU of its last-level cache (-1 unknown), its NUMA node."""
+    """One physical core: its CPUs (SMT siblings), the first CPU of its last-level cache (-1 unknown), its NUMA node;
+    `cache_size`: of that cache, in bytes (0 unknown)."""
 
     cpus: tuple[int, ...]
     package: int
     cache: int
     node: int
     fast: bool = True
+    cache_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,15 @@ def _from_sysfs(host: Host) -> list[Core]:
         package = host.value(f"{folder}/topology/physical_package_id", "0")
         shared = parse_list(host.value(f"{folder}/cache/index3/shared_cpu_list"))
         number = int(package) if is_number(package) else 0
-        cores.setdefault(cpus, Core(cpus, number, min(shared, default=-1), nodes.get(cpu, 0), cpus[0] in fast))
+        size = _size(host.value(f"{folder}/cache/index3/size"))
+        cores.setdefault(cpus, Core(cpus, number, min(shared, default=-1), nodes.get(cpu, 0), cpus[0] in fast, size))
     return sorted(cores.values(), key=lambda core: core.cpus)
+
+
+def _size(text: str) -> int:
+    """Bytes of `98304K` (drivers/base/cacheinfo.c, size_show)."""
+    number = text.removesuffix("K")
+    return int(number) << 10 if is_number(number) and len(number) < 10 else 0
 
 
 def _online(host: Host) -> tuple[int, ...]:

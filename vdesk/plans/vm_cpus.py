@@ -14,10 +14,10 @@ HOST, EMULATOR, IO = "host", "emulator", "io"
 
 
 def cpu_map(host: Host, xml: str, cores: Sequence[Core] | None = None) -> dict[str, Any]:
-    """`cores`: every physical core with its CPUs, package, cache (the first CPU that shares its L3, -1 unknown), NUMA
-    node, whether it is a fast one, the vCPU on each CPU, and the `others` that may run there (`host`: programs of this
-    machine while no CPU is kept for the guest; `emulator`, `io`: QEMU's own threads). `pinned`: whether vCPUs have
-    places at all. `cores` are another machine's."""
+    """`cores`: every physical core with its CPUs, package, cache (the first CPU that shares its L3, -1 unknown;
+    `cache_size` in bytes, 0 unknown), NUMA node, whether it is a fast one, the vCPU on each CPU, and the `others` that
+    may run there (`host`: programs of this machine while no CPU is kept for the guest; `emulator`, `io`: QEMU's own
+    threads). `pinned`: whether vCPUs have places at all. `cores` are another machine's."""
     tune = ElementTree.fromstring(xml[:LIMIT]).find("cputune")
     pins: dict[int, list[int]] = {}
     threads: dict[str, tuple[int, ...]] = {}
@@ -41,6 +41,7 @@ def _row(core: Core, pins: dict[int, list[int]], threads: dict[str, tuple[int, .
         "cpus": list(core.cpus),
         "package": core.package,
         "cache": core.cache,
+        "cache_size": core.cache_size,
         "node": core.node,
         "fast": core.fast,
         "vcpus": vcpus,

@@ -45,17 +45,19 @@ def device(libvirt: Libvirt, address: Address) -> tuple[str, str | None]:
 def cores(capabilities: str) -> list[Core]:
     """The processor as that libvirt tells (formatcaps: topology and cache banks); none where it does not."""
     root = ElementTree.fromstring(capabilities[:LIMIT])
-    shared = {}
+    shared: dict[int, tuple[int, int]] = {}
     for bank in root.iterfind("host/cache/bank[@level='3']"):
         cpus = parse_list(bank.get("cpus", ""))
-        shared.update(dict.fromkeys(cpus, min(cpus, default=-1)))
+        size = _number(bank.get("size", "")) << {"KiB": 10, "MiB": 20}.get(bank.get("unit", ""), 0)
+        shared.update(dict.fromkeys(cpus, (min(cpus, default=-1), size)))
     found: dict[tuple[int, ...], Core] = {}
     for cell in root.iterfind("host/topology/cells/cell"):
         for cpu in cell.iterfind("cpus/cpu"):
             siblings = parse_list(cpu.get("siblings", "")) or parse_list(cpu.get("id", ""))
             if siblings:
                 package, node = (_number(each) for each in (cpu.get("socket_id", ""), cell.get("id", "")))
-                found.setdefault(siblings, Core(siblings, package, shared.get(siblings[0], -1), node))
+                cache, size = shared.get(siblings[0], (-1, 0))
+                found.setdefault(siblings, Core(siblings, package, cache, node, cache_size=size))
     return [found[siblings] for siblings in sorted(found)]
 
 

@@ -14,12 +14,11 @@ from vdesk.model.errors import Problem, Refused, WrongUsage, problem
 from vdesk.model.near import did_you_mean
 from vdesk.plans import single_gpu, vm_devices, vm_disks, vm_rom, vm_usb
 from vdesk.plans.vm_devices import Choose, Given
-from vdesk.vm import defaults, identity, layout, words
+from vdesk.vm import defaults, identity, layout, pinning, words
 from vdesk.vm.capabilities import has_kvm
 from vdesk.vm.domain_xml import domain_xml
 from vdesk.vm.facts import Answers, Facts, read_facts
 from vdesk.vm.install_media import guess_os
-from vdesk.vm.pinning import most, pin
 from vdesk.vm.spec import WINDOWS, Cpu, Function, Pinning, Request, Spec
 
 IMAGES_REMEDY = "move it to /var/lib/libvirt/images, or let QEMU in: sudo setfacl -m u:libvirt-qemu:x"
@@ -181,9 +180,9 @@ def _pinning(request: Request, facts: Facts, cpu: Cpu, gives: Given, say: defaul
     if not request.pin:
         return None
     node = gives.gpu[0].numa_node if gives.gpu else -1
-    found = pin(facts.topology, cpu.count, cpu.threads, node)
+    found = pinning.pin(facts.topology, cpu.count, cpu.threads, node)
     if found is None:
-        limit = most(facts.topology)
+        limit = pinning.most(facts.topology)
         raise Refused(
             problem(
                 "vm.pin",
@@ -192,6 +191,9 @@ def _pinning(request: Request, facts: Facts, cpu: Cpu, gives: Given, say: defaul
                 f"say --cpus {limit} or less, or leave --pin out" if limit else "leave --pin out",
             )
         )
+    sentence = pinning.said(facts.topology, found, node)
+    if sentence:
+        say(sentence)
     return found
 
 

@@ -19,13 +19,15 @@ def cpus(out: Writer, found: dict[str, Any]) -> None:
         out.say("pinning", "none: every vCPU may run on every CPU (vdesk create --pin)")
     mixed = len({core["fast"] for core in cores}) > 1
     width = max(len(_cpus(core)) for core in cores)
+    uneven = len({core["cache_size"] for core in cores}) > 1
     place: tuple[int, int] | None = None
     for core in cores:
         here = (core["node"], core["cache"])
         if here != place:
             place = here
             cache = f", shared cache of CPU {core['cache']}" if core["cache"] >= 0 else ""
-            out.say("node", f"{core['node']}{cache}", "bold")
+            size = f" ({core['cache_size'] >> 20} MiB)" if cache and uneven else ""
+            out.say("node", f"{core['node']}{cache}{size}", "bold")
         kind = ("  fast" if core["fast"] else "  slow") if mixed else ""
         guest = [f"vCPU {', '.join(map(str, numbers))}" for numbers in core["vcpus"].values()]
         shown = " + ".join([*guest, *(WORDS[each] for each in core["others"])])
