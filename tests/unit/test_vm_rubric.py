@@ -89,7 +89,11 @@ RULES = {
     "V06 kvm": Rule(lambda found: found.name != "emulated", lambda found: found.xml.get("type") == "kvm"),
     "V07 the mark": Rule(always, lambda found: found.has(f"metadata/{MARK}domain")),
     "V09 firmware by features": Rule(
-        lambda found: found.q35, lambda found: found.attribute("os", "firmware") == "efi" and not found.has("os/loader")
+        lambda found: found.q35,
+        lambda found: (
+            found.attribute("os", "firmware") == "efi"
+            and all((each.text, set(each.attrib)) == (None, {"secure"}) for each in found.xml.findall("os/loader"))
+        ),
     ),
     "V10 Secure Boot, with keys": Rule(
         lambda found: _secured(found) and found.name != "poor-libvirt",

@@ -48,6 +48,7 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
     discs = _Discs(host, request, say)
     facts = read_facts(host, _ask(libvirt, host, request.machine))
     defaults.check_firmware(facts)
+    defaults.check_libvirt(request, facts, say)
     secure_boot = defaults.secure_boot(request, discs.os, facts, say)
     gives = vm_devices.given(host, request, choose)
     places = _places(host, request, gives, say)
@@ -81,6 +82,7 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
         functions=tuple(replace(each, identity=device_identity(host, str(each.address))) for each in places.functions),
         ports=layout.ports(places.functions) if request.machine == "q35" else 0,
         stops_desktop=request.single_gpu,
+        secure_loader=defaults.secure_loader(secure_boot, facts),
     )
     if request.single_gpu:
         single_gpu.announce(host, request.name, say)

@@ -21,6 +21,12 @@ KEPT_CORES = 2
 BASE_HYPERV = ("relaxed", "vapic", "spinlocks")
 HYPERV = (*BASE_HYPERV, "vpindex", "runtime", "synic", "stimer", "frequencies", "tlbflush", "ipi")
 NEEDS = {"synic": ("vpindex",), "stimer": ("vpindex", "synic"), "tlbflush": ("vpindex",), "ipi": ("vpindex",)}
+# libvirt's versions (libvirt.org/news.html, formatdomain, kbase/secureboot)
+EVDEV_SINCE = (7, 6)
+OLDEST_LIBVIRT = EVDEV_SINCE
+"""Takes all that is written here: firmware by its features is from 7.2, rotation_rate from 7.3, evdev from 7.4, its
+grabToggle from 7.6."""
+SHORT_SECURE_BOOT_SINCE = (8, 6)
 MAXPHYSADDR_SINCE = (8, 7)
 LIMIT_SINCE = (9, 3)
 Say = Callable[[str], None]
@@ -139,6 +145,27 @@ def secure_boot(request: Request, os: str, facts: Facts, say: Say) -> bool:
     wanted = request.secure_boot if request.secure_boot is not None else os == "win11"
     possible = not (facts.capabilities and facts.capabilities.secure_boot is False)
     return _possible(wanted, possible, request.secure_boot, "Secure Boot", "ovmf", os, say)
+
+
+def secure_loader(secure: bool, facts: Facts) -> bool:
+    """Whether Secure Boot has to be said at the loader too: before 8.6 its features alone do not turn it on."""
+    return secure and facts.libvirt is not None and facts.libvirt < SHORT_SECURE_BOOT_SINCE
+
+
+def check_libvirt(request: Request, facts: Facts, say: Say) -> None:
+    """Refused where libvirt is too old for what was asked for; what it may refuse by itself is said."""
+    if facts.libvirt is None or facts.libvirt >= OLDEST_LIBVIRT:
+        return
+    version, oldest = (".".join(map(str, each)) for each in (facts.libvirt, OLDEST_LIBVIRT))
+    if request.evdev:
+        raise Refused(
+            problem("vm.old-libvirt", f"--evdev: libvirt {version} shares no keyboards as it is written here",
+                    f"it does from {oldest} on", "upgrade the distribution, or leave --evdev out")
+        )  # fmt: skip
+    say(
+        f"WARNING: libvirt {version} is older than {oldest}, and may refuse this definition or leave parts of it out."
+        " See: vdesk check"
+    )
 
 
 def tpm(request: Request, os: str, facts: Facts, say: Say) -> bool:

@@ -93,6 +93,8 @@ def _os(root: Element, spec: Spec) -> None:
     SubElement(firmware, "feature", enabled=state, name="secure-boot")
     if spec.secure_boot:
         SubElement(firmware, "feature", enabled="yes", name="enrolled-keys")
+    if spec.secure_loader:
+        SubElement(os, "loader", secure="yes")
 
 
 def _features(root: Element, spec: Spec) -> None:

@@ -107,7 +107,7 @@ class Evdev:
 
 @dataclass(frozen=True)
 class Spec:
-    """The whole machine."""
+    """The whole machine. `secure_loader`: Secure Boot is said at the loader too, for an older libvirt."""
 
     name: str
     uuid: str
@@ -136,6 +136,7 @@ class Spec:
     shared_memory: int | None = None
     evdev: tuple[Evdev, ...] = ()
     stops_desktop: bool = False
+    secure_loader: bool = False
 
     @property
     def windows(self) -> bool:
