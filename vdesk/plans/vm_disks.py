@@ -7,6 +7,7 @@ import re
 from vdesk.changes.disks import check_space, disk_exists, shown
 from vdesk.changes.volumes import free, identity, volume_exists
 from vdesk.host import Host, media
+from vdesk.host.direct_io import takes_direct
 from vdesk.host.storage import node, uses
 from vdesk.model.errors import HostError, Refused, WrongUsage, problem
 from vdesk.vm.defaults import DEFAULT_DISK
@@ -39,7 +40,7 @@ def disk_of(host: Host, request: Request, bus: str) -> Disk:
     format = media.image_format(found)
     if format not in SUFFIX or request.disk_format not in (None, format):
         raise _wrong_format(path, format, request.disk_format)
-    return Disk(path, False, format, bus)
+    return Disk(path, False, format, bus, direct=takes_direct(host, path[1:]))
 
 
 def _new(host: Host, request: Request, bus: str, size: int) -> Disk:
@@ -48,7 +49,7 @@ def _new(host: Host, request: Request, bus: str, size: int) -> Disk:
     if host.exists(path[1:]):
         raise disk_exists(path)
     check_space(host, path[1:], size, format)
-    return Disk(path, False, format, bus, create=size)
+    return Disk(path, False, format, bus, create=size, direct=takes_direct(host, path[1:]))
 
 
 def _volume(host: Host, request: Request, bus: str, asked: re.Match[str]) -> Disk:

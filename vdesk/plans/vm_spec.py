@@ -231,6 +231,11 @@ def _warn(spec: Spec, gives: Given, say: defaults.Say) -> None:
         say(
             "QEMU has no SPICE here: Looking Glass has no keyboard, mouse and sound. Install qemu-system-modules-spice."
         )
+    if not spec.disk.direct:
+        say(
+            f"{spec.disk.path} is on a file system without direct access (O_DIRECT), so the disk goes through this"
+            " machine's page cache: it is slower, and takes memory twice."
+        )
     for sentence in gives.overridden:
         say(sentence)
     for usb in gives.unplugged:

@@ -44,8 +44,9 @@ def _disks(parent: Element, spec: Spec) -> None:
 
 def _disk(parent: Element, disk: Disk, target: str) -> None:
     element = SubElement(parent, "disk", type="block" if disk.block else "file", device="disk")
-    options = {"cache": "none", "io": "native", "discard": "unmap", "detect_zeroes": "unmap"}
-    SubElement(element, "driver", {"name": "qemu", "type": disk.format, **options})
+    cache = {"cache": "none", "io": "native"} if disk.direct else {"cache": "writeback", "io": "threads"}
+    options = {"name": "qemu", "type": disk.format, **cache, "discard": "unmap", "detect_zeroes": "unmap"}
+    SubElement(element, "driver", options)
     SubElement(element, "source", {"dev" if disk.block else "file": disk.path})
     place = SubElement(element, "target", dev=target, bus=disk.bus)
     if disk.bus != "virtio":

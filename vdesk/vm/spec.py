@@ -67,13 +67,15 @@ class Pinning:
 
 @dataclass(frozen=True)
 class Disk:
-    """The system disk; `create` is its size in bytes when vdesk makes the file, None for one that exists."""
+    """The system disk; `create` is its size in bytes when vdesk makes the file, None for one that exists. `direct`:
+    whether it can be opened past the page cache."""
 
     path: str
     block: bool
     format: str
     bus: str
     create: int | None = None
+    direct: bool = True
 
 
 @dataclass(frozen=True)
