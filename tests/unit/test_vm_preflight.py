@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.machines.builder import build
+from tests.machines.parts import Link
 from tests.unit.scenes import Edits, changed
 from tests.unit.vm_cases import in_memory
 from vdesk.host import Host
+from vdesk.host.libvirt_guests import ENABLED
 from vdesk.host.runner import LocalRunner
 from vdesk.model.errors import Denied, Problem, Refused, WrongUsage
 from vdesk.plans import hook_status
@@ -71,6 +73,32 @@ def test_all_is_there(debian: Path) -> None:
     with changed(debian, {DISK: "x"}):
         said = preflight(Host(str(debian), LocalRunner()), machine("01:00.0", "01:00.1", disks=(f"/{DISK}",)))
     assert said == ["Looked at: 2 devices, 4 GiB of memory, 1 files."]
+
+
+UNIT: Edits = {ENABLED: Link("/usr/lib/systemd/system/libvirt-guests.service")}
+
+
+@pytest.mark.parametrize(
+    ("edits", "place"),
+    [
+        ({}, ""),
+        (UNIT, ""),
+        ({"etc/default/libvirt-guests": "ON_SHUTDOWN=suspend\n"}, ""),
+        ({**UNIT, "etc/default/libvirt-guests": "#ON_SHUTDOWN=suspend\nON_SHUTDOWN=shutdown\n"}, ""),
+        ({**UNIT, "etc/default/libvirt-guests": "#ON_SHUTDOWN=suspend\n"}, ""),
+        ({**UNIT, "etc/default/libvirt-guests": "ON_SHUTDOWN='suspend'\n"}, "/etc/default/libvirt-guests"),
+        ({**UNIT, "etc/sysconfig/libvirt-guests": "#ON_SHUTDOWN=suspend\n"}, "/etc/sysconfig/libvirt-guests"),
+        ({**UNIT, "etc/sysconfig/libvirt-guests": "ON_SHUTDOWN=shutdown\n"}, ""),
+        ({**UNIT, "etc/sysconfig/x": ""}, "/etc/sysconfig/libvirt-guests"),
+        ({**UNIT, "etc/conf.d/libvirt-guests": 'ON_SHUTDOWN="x"\nON_SHUTDOWN=suspend'}, "/etc/conf.d/libvirt-guests"),
+    ],
+)
+def test_a_service_that_saves_machines(edits: Edits, place: str, debian: Path) -> None:
+    """One with a device of the host's cannot be saved (`cannot migrate a domain with <hostdev ...>`)."""
+    with changed(debian, edits):
+        said = preflight(Host(str(debian), LocalRunner()), machine("01:00.0", "01:00.1"))
+        assert len(preflight(Host(str(debian), LocalRunner()), machine())) == 1
+    assert [each.rpartition(" ")[2] for each in said if "libvirt-guests saves" in each] == [place] * bool(place)
 
 
 @pytest.mark.parametrize(

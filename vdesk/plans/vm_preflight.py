@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from vdesk.changes.drivers import driver_of, identity
 from vdesk.host import Host, media, qemu_conf
 from vdesk.host.cpu_topology import available, free_huge_pages
+from vdesk.host.libvirt_guests import saves_in
 from vdesk.host.pci import Device
 from vdesk.host.pci import devices as read_devices
 from vdesk.host.usb import usb_devices
@@ -20,6 +21,11 @@ from vdesk.vm.words import shown_size
 
 DESKTOP_RULES = frozenset({"host-display", "in-use", "last-input"})
 """What a machine with the desktop's own card takes on purpose: its hook stops the desktop before."""
+
+SAVED = (
+    "Warning: when this machine shuts down, libvirt-guests saves what runs, and {name} cannot be saved with a device of"
+    " this machine's: its power is cut. Write ON_SHUTDOWN=shutdown into {path}"
+)
 
 
 def preflight(host: Host, found: Defined, force: tuple[str, ...] = ()) -> list[str]:
@@ -37,6 +43,8 @@ def preflight(host: Host, found: Defined, force: tuple[str, ...] = ()) -> list[s
     ]
     if problems:
         raise Refused(*problems)
+    settings = saves_in(host) if found.functions else ""
+    said += [SAVED.format(name=found.name, path=settings)] if settings else []
     files = len(_paths(found))
     said.append(f"Looked at: {len(found.functions)} devices, {shown_size(found.memory)} of memory, {files} files.")
     return said
