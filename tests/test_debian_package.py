@@ -91,9 +91,9 @@ def test_maintainer_scripts() -> None:
 
 def test_they_know_where_vdesk_keeps_its_files() -> None:
     from vdesk.at_boot.listed import LIST
+    from vdesk.changes.hook_guard import PATH
     from vdesk.changes.journal import HOME
     from vdesk.libvirt_hook.machine import LOG
-    from vdesk.plans.hook_status import PATH
 
     prerm, postrm = ((DEBIAN / name).read_text(encoding="utf-8") for name in ("prerm", "postrm"))
     assert f"hook=/{PATH}\n" in prerm and f"devices=/{LIST}\n" in prerm
@@ -199,6 +199,7 @@ def test_what_cannot_be_taken_back_is_told(refuses: str, scripts: Scripts) -> No
     asked, said = scripts.run("prerm", "remove")
     assert len(asked) == 3 and "install vdesk again" in said
     assert (" --keep hook " in asked[1]) is (refuses == "hook remove")
+    assert ("the hook stays" in said) is (refuses == "hook remove")
     _, said = scripts.run("postrm", "purge")
     assert "install vdesk again" in said and (scripts.root / "var/lib/vdesk/journal").is_dir()
 

@@ -141,6 +141,39 @@ def test_not_removed_while_devices_are_taken(debian: Path) -> None:
     assert command in ran.envelope["errors"][0]["remedy"]
 
 
+def test_undo_leaves_it_while_devices_are_taken(debian: Path) -> None:
+    """Nobody else would give them back: the others go, it stays, also for an entry that an older vdesk wrote, which is
+    the same; the dry run tells it."""
+    before = snapshot(debian)
+    on(debian, "hook", "install", "--yes")
+    on(debian, "iommu", "enable", "--pt", "--yes")
+    state = debian / "run/vdesk/hook/6f2b8f8e-0c3f-4e0a-9d7b-3b8d1f6a2c11.json"
+    state.parent.mkdir()
+    state.write_text("{}")
+    for words in (["--all", "-n"], ["--all", "--yes"], ["--all", "--keep", "vms", "--yes"], ["1", "--yes"]):
+        ran = on(debian, "undo", *words, "--json")
+        assert (ran.code, ran.errors) == (5, ["hook.devices-taken"]), words
+        assert (debian / PATH).read_bytes() == hook_bytes()
+    assert [path for path in difference(before, snapshot(debian), JOURNAL).changed] == [], "the rest is back"
+    state.unlink()
+    state.parent.rmdir()
+    assert on(debian, "undo", "--all", "--yes").code == 0
+    assert not difference(before, snapshot(debian), JOURNAL)
+
+
+def test_undo_of_a_removal_and_of_an_update_while_devices_are_taken(debian: Path) -> None:
+    """A hook that comes back, or an older one that gives back too, is no loss; one that does not is."""
+    (debian / f"{HOOKS}/qemu.d").mkdir()
+    (debian / PATH).write_bytes(hook_bytes() + b"# older\n")
+    on(debian, "hook", "install", "--yes")
+    (debian / "run/vdesk/hook").mkdir()
+    (debian / "run/vdesk/hook/6f2b8f8e-0c3f-4e0a-9d7b-3b8d1f6a2c11.json").write_text("{}")
+    assert on(debian, "undo", "--yes").code == 0 and (debian / PATH).read_bytes().endswith(b"# older\n")
+    (debian / PATH).write_bytes(b"#!/bin/sh\n")
+    on(debian, "hook", "install", "--yes")
+    assert on(debian, "undo", "--yes", "--json").errors == ["hook.devices-taken"]
+
+
 def test_check(debian: Path) -> None:
     on(debian, "hook", "install", "--yes")
     say(debian, [f"/{PATH}", "--check"], "ok    log: /var/log/vdesk/hook.log\n")

@@ -11,10 +11,10 @@ from tests.trees import difference, snapshot
 from tests.unit.vm_cases import IMAGES, own_driver, with_discs
 from vdesk.changes import undoing
 from vdesk.changes.executor import Mode, run
+from vdesk.changes.hook_guard import STATES
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import connect
 from vdesk.plans import vm, vm_delete
-from vdesk.plans.hook_status import STATES
 from vdesk.vm.spec import Request
 
 YES = Mode(yes=True)

@@ -12,11 +12,11 @@ from tests.machines.builder import build
 from tests.machines.parts import Link
 from tests.unit.scenes import Edits, changed
 from tests.unit.vm_cases import in_memory
+from vdesk.changes.hook_guard import PATH
 from vdesk.host import Host
 from vdesk.host.libvirt_guests import ENABLED
 from vdesk.host.runner import LocalRunner
 from vdesk.model.errors import Denied, Problem, Refused, WrongUsage
-from vdesk.plans import hook_status
 from vdesk.plans.vm_preflight import preflight
 from vdesk.vm.defined import Defined, read_defined
 
@@ -247,10 +247,10 @@ def test_what_only_the_hook_can_take(
     rules = ("in-use", "host-display")
     assert ("vm.no-hook" in ids(look(root, found, force=rules))) is needs
     if needs:
-        with changed(root, {hook_status.PATH: "#!/usr/bin/python3\n"}):
+        with changed(root, {PATH: "#!/usr/bin/python3\n"}):
             problem = next(each for each in look(root, found, force=rules) if each.id == "vm.no-hook")
             assert "not executable" in problem.what and "vdesk hook install" in problem.remedy
-            (root / hook_status.PATH).chmod(0o755)
+            (root / PATH).chmod(0o755)
             assert "vm.no-hook" not in ids(look(root, found, force=rules))
 
 
@@ -259,7 +259,7 @@ def test_a_hook_that_may_not_be_looked_at_is_not_a_missing_one(tmp_path: Path) -
 
     class Closed(Host):
         def read_bytes(self, path: str, limit: int = 1 << 20) -> bytes:
-            if path == hook_status.PATH:
+            if path == PATH:
                 raise Denied("/" + path, "Permission denied (EACCES)")
             return super().read_bytes(path, limit)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vdesk.changes.change import DONE, Ahead, Change, Progress, Record, changed_since
+from vdesk.changes.hook_guard import refuse_loss
 from vdesk.host import Host
 from vdesk.model.errors import Absent, HostError, Refused, problem
 
@@ -143,8 +144,10 @@ class WriteFile(Change):
 
     @classmethod
     def can_undo(cls, host: Host, record: Record) -> None:
-        """The file is as vdesk left it, or back already."""
-        _refuse_changed(record, content(host, record["path"]))
+        """The file is as vdesk left it, or back already; the hook's stays while a virtual machine needs it."""
+        now = content(host, record["path"])
+        _refuse_changed(record, now)
+        refuse_loss(host, record["path"], now, _old(record))
 
     @classmethod
     def foresee(cls, host: Host, record: Record, ahead: Ahead) -> str:
@@ -153,6 +156,7 @@ class WriteFile(Change):
         later = ahead.get((cls.kind, f"/{path}"))
         now = content(host, path) if later is None else _old(later)
         _refuse_changed(record, now)
+        refuse_loss(host, path, now, _old(record))
         return unified(path, now, _old(record))
 
     @classmethod

@@ -7,23 +7,13 @@ from collections.abc import Sequence
 from vdesk.changes.change import Change
 from vdesk.changes.commands import RunCommand
 from vdesk.changes.files import WriteFile
+from vdesk.changes.hook_guard import HOOKS, PATH, refuse_taken
 from vdesk.changes.journal import Entry
 from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.model.errors import Refused, problem
 from vdesk.plans.hook_file import hook_bytes
-from vdesk.plans.hook_status import (
-    GIVE_BACK,
-    HOOKS,
-    OLDEST_LIBVIRT,
-    PATH,
-    active_daemons,
-    noticed,
-    others,
-    own,
-    taken_for,
-    version,
-)
+from vdesk.plans.hook_status import OLDEST_LIBVIRT, active_daemons, noticed, others, own, version
 
 MODE = 0o755
 FOLDERS = (f"{HOOKS}/qemu.d", HOOKS)  # what an install may have made, the deepest first
@@ -58,17 +48,7 @@ def remove(host: Host, entries: Sequence[Entry]) -> Plan:
     if mine.data is None:
         plan.notes = [f"There is no /{PATH}: nothing to remove."]
         return plan
-    taken = taken_for(host)
-    if taken:
-        raise Refused(
-            problem(
-                "hook.devices-taken",
-                "the hook has taken devices that it still has to give back, so it stays",
-                f"for the virtual machines {', '.join(taken)} (/run/vdesk/hook)",
-                "shut them down first: vdesk list, vdesk stop NAME; where one is off already: "
-                + " and ".join(f"{GIVE_BACK}{uuid}" for uuid in taken),
-            )
-        )
+    refuse_taken(host)
     ours = [entry for entry in entries if entry.command == "hook install"]
     steps = [(entry, step) for entry in ours for step in entry.steps if step.in_force]
     made = {folder for _, step in steps if step.kind == "file" for folder in step.record.get("folders", [])}

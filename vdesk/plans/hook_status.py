@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from vdesk.changes.hook_guard import HOOKS, PATH, taken_for
 from vdesk.host import Host, software
 from vdesk.host.kernel_log import printable
 from vdesk.host.other_hooks import SIGNS, does
@@ -12,11 +13,6 @@ from vdesk.model.errors import Absent, HostError, NeedsRoot, Refused, problem
 from vdesk.model.report import Report
 from vdesk.plans.hook_file import hook_bytes
 
-HOOKS = "etc/libvirt/hooks"
-PATH = f"{HOOKS}/qemu.d/50-vdesk"
-GIVE_BACK = f"sudo /{PATH} --give-back="
-"""With a uuid, the command for what a killed hook or daemon has left."""
-STATES = "run/vdesk/hook"
 DAEMONS = ("libvirtd.service", "virtqemud.service")
 OLDEST_LIBVIRT = (6, 5)  # the first that reads qemu.d (libvirt.org/hooks.html)
 ASK_LIBVIRT = (("virsh", "--version"), ("libvirtd", "--version"), ("virtqemud", "--version"))
@@ -98,15 +94,6 @@ def noticed(host: Host, units: list[str]) -> bool | None:
 def version(host: Host) -> software.Program | None:
     """libvirt as it is installed."""
     return software.program(host, "virsh", "libvirtd", "virtqemud", ask=ASK_LIBVIRT)
-
-
-def taken_for(host: Host) -> list[str] | None:
-    """The uuids of the virtual machines that the hook has taken devices for and not given back; None where that could
-    not be told: only root may look."""
-    try:
-        return [name.removesuffix(".json") for name in host.list(STATES) if name.endswith(".json")]
-    except HostError:
-        return None
 
 
 def status(host: Host) -> dict[str, Any]:

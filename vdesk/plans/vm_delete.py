@@ -7,13 +7,13 @@ import re
 from vdesk.changes.disks import RemoveDisk
 from vdesk.changes.domain import UndefineDomain, not_running
 from vdesk.changes.files import WriteFile, content
+from vdesk.changes.hook_guard import STATES
 from vdesk.changes.plan import Plan
 from vdesk.changes.undoing import entries
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.model.errors import HostError, NeedsRoot, Refused, problem
 from vdesk.plans import looking_glass, vm_far
-from vdesk.plans.hook_status import STATES
 from vdesk.plans.vm_look import find_vm
 from vdesk.vm.defined import Defined, read_defined
 from vdesk.vm.domain_xml import MARK
