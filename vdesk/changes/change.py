@@ -21,6 +21,7 @@ KINDS = {
     "file": "vdesk.changes.files:WriteFile",
     "sysfs": "vdesk.changes.attributes:SysfsWrite",
     "driver": "vdesk.changes.drivers:BindDriver",
+    "driver-load": "vdesk.changes.native:LoadDriver",
     "modules": "vdesk.changes.modules:Modules",
     "console": "vdesk.changes.pictures:SwitchConsole",
     "framebuffer": "vdesk.changes.pictures:SwitchFramebuffer",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
 from vdesk.changes.driver_errors import gone, held
@@ -38,14 +37,13 @@ def _named(text: str | None) -> str:
 
 
 class BindDriver(Change):
-    """Give a function to `driver` (None: to no driver; `native`: to whatever driver the kernel picks).
+    """Give a function to `driver` (None: to no driver).
 
     override, unbind, drivers_probe, then the driver link is read: drivers_probe reports success also when nothing was
     bound (Documentation/ABI/testing/sysfs-bus-pci). The override is written before the unbind, so that nothing else can
     take the function in between; it stays set for vfio-pci. `loaded`: a change before this one loads `driver`;
     `unloaded`: one unloads the driver that has the function, so that the way back is to no driver where that has
-    happened. `after` is the record of the change that this one takes back: its override is set again. `shown` is told
-    the driver that the function then has."""
+    happened. `after` is the record of the change that this one takes back: its override is set again."""
 
     kind = "driver"
 
@@ -55,31 +53,28 @@ class BindDriver(Change):
         driver: str | None,
         was: str | None,
         *,
-        native: bool = False,
         loaded: bool = False,
         unloaded: bool = False,
         after: Record | None = None,
-        shown: dict[str, Any] | None = None,
     ) -> None:
         self.address, self.driver, self.was = address, driver, was
-        self.native, self.after, self.shown = native, after, shown
-        self.loaded, self.unloaded = loaded, unloaded
+        self.loaded, self.unloaded, self.after = loaded, unloaded, after
         self.leave = _named(after.get("override")) if after else ""
         self.override: str | None = None
         self.cold: str | None = None
         """What the record has seen: the override, and whether the function may sleep without power (d3cold_allowed).
         On vfio-pci it may not: some cards do not come back from that."""
         self.target = address
-        goal = "the driver that the kernel has for it" if native else driver or "no driver"
-        self.summary = f"{address}: {was or 'no driver'} -> {goal}"
+        self.summary = f"{address}: {was or 'no driver'} -> {driver or 'no driver'}"
 
     def preview(self, host: Host) -> str:
         """The writes, in order."""
-        return _shown(self._steps(host, self.was))
+        return _shown(self.writes(host, self.was))
 
-    def _steps(self, host: Host, now: str | None) -> Steps:
+    def writes(self, host: Host, now: str | None) -> Steps:
+        """What brings the function from the driver `now` to the one asked for."""
         text = "0" if self.driver == VFIO else (self.after or {}).get("cold")
-        return steps(self.address, self.driver, now, self.leave, self.native, _cold(host, self.address, text))
+        return steps(self.address, self.driver, now, self.leave, cold=to_sleep(host, self.address, text))
 
     def check(self, host: Host) -> None:
         """The function is there and still has the driver that the plan saw."""
@@ -113,25 +108,15 @@ class BindDriver(Change):
         now = driver_of(host, self.address)
         # Should the kernel let go only after the time limit, the rest has been put back by then: so is this function.
         late = steps(self.address, now, None, _named(self.override), cold=(self.cold or "").strip()) if now else []
-        carry_out(host, self.address, self._steps(host, now), late)
+        carry_out(host, self.address, self.writes(host, now), late)
         if self.after:
             expect(host, self.address, self.driver)
             _tidy(host, self.after)
         return DONE
 
     def verify(self, host: Host) -> None:
-        """The driver link says what was asked; with `native` any answer but the driver before is one."""
-        if self.native:
-            if driver_of(host, self.address) == self.was:
-                expect(host, self.address, None)
-        else:
-            expect(host, self.address, self.driver)
-        if self.shown is not None:
-            self.shown["driver"] = driver_of(host, self.address)
-
-    def done(self, host: Host) -> Record:
-        """The driver that the kernel has picked."""
-        return {"driver": driver_of(host, self.address)} if self.native else {}
+        """The driver link says what was asked."""
+        expect(host, self.address, self.driver)
 
     @classmethod
     def undo_preview(cls, host: Host, record: Record) -> str:
@@ -147,7 +132,7 @@ class BindDriver(Change):
         if found and found != record["identity"]:
             raise changed_since(record["address"], f"another device is there now: {found}")
         now = driver_of(host, record["address"])
-        if now not in (record["driver"], record["was"], None):
+        if now not in (record["driver"], record["was"], None) and not record.get("native"):
             raise changed_since(record["address"], f"its driver is {now} now")
         if now == VFIO and now != record["was"]:
             _refuse_running(host, record["address"])
@@ -199,11 +184,11 @@ def steps(
 
 def _way_back(host: Host, record: Record) -> Steps:
     address, was = record["address"], record["was"]
-    cold = _cold(host, address, record.get("cold"))
-    return steps(address, was, driver_of(host, address), _named(record["override"]), cold=cold)
+    sleep = to_sleep(host, address, record.get("cold"))
+    return steps(address, was, driver_of(host, address), _named(record["override"]), cold=sleep)
 
 
-def _cold(host: Host, address: str, text: str | None) -> str:
+def to_sleep(host: Host, address: str, text: str | None) -> str:
     """What to write into d3cold_allowed for it to read `text`; empty where it does already, or is not there."""
     now, wanted = host.value(f"{DEVICES}/{address}/{COLD}"), (text or "").strip()
     return wanted if now and wanted != now else ""
@@ -214,10 +199,10 @@ def _tidy(host: Host, record: Record) -> None:
     path, before = f"{DEVICES}/{record['address']}/driver_override", record["override"]
     if host.sysfs_read(path) != before:
         host.kernel.restore(path, before if _named(before) or not host.is_live else "\n")
-    cold, asleep = f"{DEVICES}/{record['address']}/{COLD}", record.get("cold")
-    if asleep is not None and host.read_optional(cold) not in (None, asleep):
+    path, asleep = f"{DEVICES}/{record['address']}/{COLD}", record.get("cold")
+    if asleep is not None and host.read_optional(path) not in (None, asleep):
         with contextlib.suppress(HostError):
-            host.kernel.restore(cold, asleep)
+            host.kernel.restore(path, asleep)
     host.kernel.give_back(record["address"], record.get("model", {}))
 
 

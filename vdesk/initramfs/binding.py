@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from vdesk.at_boot.listed import LIST, Listed, digest, needs_display, parse, written
 from vdesk.at_boot.trial import FAILED, STATE, Trial, read
 from vdesk.changes.change import DONE, Change, Progress, Record
-from vdesk.changes.drivers import VFIO, carry_out, driver_of, identity, steps
+from vdesk.changes.drivers import VFIO, driver_of, identity
 from vdesk.changes.files import content, unified
 from vdesk.host import Host
 from vdesk.initramfs.builders import builder, builders
 from vdesk.initramfs.program import FOLDERS, PROGRAM, files
 from vdesk.model.errors import HostError, Refused, VdeskError, problem
+
+SLEEP = "1"
+"""What d3cold_allowed is when a boot begins (drivers/pci/pci.c); the program has made it 0 for what it has bound."""
 
 
 def listed(host: Host) -> list[Listed]:
@@ -199,8 +202,9 @@ def _rows(found: Iterable[Sequence[str]]) -> list[Listed]:
 
 
 def _back_now(host: Host, each: Listed, progress: Progress) -> None:
-    """A function that the boot has bound to the driver that the kernel has for it; a running VM keeps it until the
-    next boot."""
+    """A function that the boot has bound to the driver that the kernel has for it, which may have to be loaded; a
+    running VM keeps it until the next boot."""
+    from vdesk.changes.native import give_back, tell_none
     from vdesk.host.holders import holding
     from vdesk.host.pci import read_device
     from vdesk.model.address import find_address
@@ -213,6 +217,7 @@ def _back_now(host: Host, each: Listed, progress: Progress) -> None:
         progress(f"{each.address} is in a running virtual machine; it comes back at the next boot")
         return
     try:
-        carry_out(host, each.address, steps(each.address, None, VFIO, native=True), [])
+        give_back(host, each.address, SLEEP, progress)
+        tell_none(host, each.address, progress)
     except VdeskError as error:
         progress(f"{each.address} comes back at the next boot: {error.problems[0].cause}")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from vdesk.at_boot.listed import LIST
 from vdesk.changes.change import Change
 from vdesk.changes.commands import RunCommand
-from vdesk.changes.drivers import VFIO, BindDriver, boot_id
+from vdesk.changes.drivers import VFIO, BindDriver, boot_id, identity
 from vdesk.changes.journal import Entry, Step
 from vdesk.changes.modules import Modules
 from vdesk.changes.plan import Plan
@@ -67,9 +67,9 @@ def unbind(host: Host, addresses: Sequence[Address], entries: Sequence[Entry]) -
     plan.intro += unseen(host, leaving)
     _give_back(plan, back)
     recorded = {each.device.address for each in back}
-    for device in bound:
-        if device.address not in recorded:
-            _native(plan, device)
+    unrecorded = [device for device in bound if device.address not in recorded]
+    if unrecorded:
+        _native(host, plan, unrecorded, entries)
     plan.data["devices"] = sorted(plan.data.get("devices", []), key=lambda shown: str(shown["address"]))
     return plan
 
@@ -148,13 +148,33 @@ def _reversed(step: Step, addresses: set[str], whole: bool) -> list[Change]:
     return []
 
 
-def _native(plan: Plan, device: Device) -> None:
-    shown = _shown(device, None)
-    plan.changes.append(BindDriver(str(device.address), None, device.driver, native=True, shown=shown))
-    plan.data.setdefault("devices", []).append(shown)
-    plan.intro.append(
-        f"{device.address}: vdesk did not bind it in this boot; it goes to the driver that the kernel has for it."
-    )
+def _native(host: Host, plan: Plan, found: Sequence[Device], entries: Sequence[Entry]) -> None:
+    """Functions without a record: the boot, libvirt or a person has bound them."""
+    from vdesk.changes.native import LetGo, LoadDriver
+    from vdesk.initramfs.binding import SLEEP, listed
+
+    rows = {row.address for row in listed(host)}
+    for device in found:
+        address, shown = str(device.address), _shown(device, None)
+        sleep = _slept(entries, address, identity(host, address)) or (SLEEP if address in rows else "")
+        change = LetGo(host, address, device.driver, sleep, shown, plan.notes.append)
+        plan.changes.append(change)
+        plan.changes += [LoadDriver(address, change.argv, shown, plan.notes.append)] if change.argv else []
+        plan.data.setdefault("devices", []).append(shown)
+        plan.intro.append(
+            f"{address}: vdesk did not bind it in this boot; it goes to the driver that the kernel has for it."
+        )
+
+
+def _slept(entries: Sequence[Entry], address: str, identity: str) -> str:
+    """What d3cold_allowed was before vdesk first took the function, in whichever boot; empty where no record tells."""
+    for entry in entries:
+        for step in entry.steps:
+            record = step.record
+            same = (record.get("address"), record.get("identity")) == (address, identity)
+            if step.kind == "driver" and same and record.get("driver") == VFIO:
+                return str(record.get("cold") or "").strip()
+    return ""
 
 
 def _refuse_running(host: Host, bound: Sequence[Device]) -> None:
