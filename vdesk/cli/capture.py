@@ -48,11 +48,12 @@ def _groups(host: Host) -> None:
 
 
 def _status(host: Host) -> None:
+    from vdesk.host.system_python import version
     from vdesk.plans.boot_list import show
     from vdesk.plans.hook_status import status as hook_status
     from vdesk.plans.iommu import enable, status
 
-    for read in (status, show, hook_status):
+    for read in (status, show, hook_status, version):
         _tried(read, host)
     _tried(lambda host: enable(host, igfx_off=False, pt=False), host)
 

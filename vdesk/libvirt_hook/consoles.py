@@ -82,7 +82,7 @@ def plan_pictures(state: State, moving: Sequence[Fact]) -> None:
     """Note in the state what leaves the cards, with what an earlier prepare has let go and nobody gave back."""
     for fact in moving:
         words = fact.get("framebuffers", "").split()
-        for each in [f"{device} {driver}" for device, driver in zip(words[::2], words[1::2], strict=False)]:
+        for each in [" ".join(words[number : number + 2]) for number in range(0, len(words) - 1, 2)]:
             state.framebuffers += [each] if each not in state.framebuffers else []
         name = fact.get("console", "")
         state.consoles += [name] if name and name not in state.consoles else []

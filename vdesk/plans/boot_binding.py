@@ -10,7 +10,7 @@ from vdesk.changes.drivers import identity
 from vdesk.changes.files import content
 from vdesk.changes.journal import Entry, Step
 from vdesk.changes.plan import Plan
-from vdesk.host import Host
+from vdesk.host import Host, system_python
 from vdesk.host.claims import held
 from vdesk.host.leftovers import IDS
 from vdesk.host.leftovers import every as every_leftover
@@ -129,7 +129,8 @@ def _owned(host: Host, rows: list[Listed]) -> list[str]:
 
 
 def _refuse(host: Host) -> None:
-    """What binding at boot stands on has to be there; a captured machine is not asked."""
+    """What binding at boot stands on has to be there; of a captured machine only what it tells is judged."""
+    system_python.refuse_old(host, "the program that decides at boot")
     if not host.is_live:
         return
     needed = (

@@ -10,7 +10,7 @@ from vdesk.changes.files import WriteFile
 from vdesk.changes.hook_guard import HOOKS, PATH, refuse_taken
 from vdesk.changes.journal import Entry
 from vdesk.changes.plan import Plan
-from vdesk.host import Host
+from vdesk.host import Host, system_python
 from vdesk.model.errors import Refused, problem
 from vdesk.plans.hook_file import hook_bytes
 from vdesk.plans.hook_status import OLDEST_LIBVIRT, active_daemons, noticed, others, own, version
@@ -22,6 +22,7 @@ FOLDERS = (f"{HOOKS}/qemu.d", HOOKS)  # what an install may have made, the deepe
 def install(host: Host) -> Plan:
     """Put this vdesk's hook there. Refused where libvirt would never run it."""
     _refuse_old(host)
+    system_python.refuse_old(host, "the hook")
     plan = Plan("hook install", "Install vdesk's libvirt hook", data={"path": f"/{PATH}"})
     mine, data, units = own(host), hook_bytes(), active_daemons(host)
     if not (mine.current and mine.executable):

@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from vdesk.changes.hook_guard import HOOKS, PATH, taken_for
-from vdesk.host import Host, software
+from vdesk.host import Host, software, system_python
 from vdesk.host.kernel_log import printable
 from vdesk.host.other_hooks import SIGNS, does
 from vdesk.model.errors import Absent, HostError, NeedsRoot, Refused, problem
@@ -125,6 +125,7 @@ def self_test(host: Host) -> Report:
         )
     if host.needs_root:
         raise NeedsRoot(problem("root.needed", "the hook runs as root", "so does its test", "run it with sudo"))
+    system_python.refuse_old(host, "the hook")
     ended = host.run([f"/{PATH}", "--check"], timeout=CHECK_SECONDS)
     lines = [printable(line, 300) for line in (ended.stdout + ended.stderr).splitlines()]
     data = {"path": f"/{PATH}", "lines": lines, "hook_exit_code": ended.exit_code}
