@@ -14,10 +14,11 @@ from tests.machines.article import gop_rom
 from tests.machines.builder import build
 from vdesk.host import Host
 from vdesk.host.option_rom import LEGACY, faults, has_uefi, images
-from vdesk.host.pci import devices
+from vdesk.host.pci import Device, devices
 from vdesk.host.rom_reader import is_shadow, read
 from vdesk.host.runner import LocalRunner
 from vdesk.host.sysfs import LiveKernel
+from vdesk.model.errors import HostError
 
 CARD = "0000:01:00.0"
 IDS = ("10de", "1402")
@@ -138,7 +139,43 @@ def test_switched_on_read_and_switched_off(root: Path) -> None:
     for name, text in (("control", "auto"), ("runtime_status", "suspended")):
         (root / device.path / "power" / name).write_text(f"{text}\n")
     assert read(host, device) == WHOLE
-    assert Recorder.seen == [("power/control", "on"), ("rom", "1"), ("rom", "0"), ("power/control", "auto")]
+    awake, on = ("power/control", "on"), ("enable", "1")
+    assert Recorder.seen == [awake, on, ("rom", "1"), ("rom", "0"), ("enable", "0"), ("power/control", "auto")]
+
+
+def driverless(root: Path, enable: str, fault: str = "") -> tuple[Host, Device]:
+    """The card without a driver."""
+    host = Host(str(root), LocalRunner([]), Recorder(root, fault))
+    device = next(each for each in devices(host) if str(each.address) == CARD)
+    (root / device.path / "driver").unlink(missing_ok=True)
+    (root / device.path / "enable").write_text(f"{enable}\n")
+    return host, device
+
+
+def test_without_a_driver_its_memory_is_switched_on(root: Path) -> None:
+    """Off, it answers with ones, which would be taken for an empty ROM."""
+    host, device = driverless(root, "0")
+    assert read(host, device) == WHOLE
+    assert Recorder.seen == [("enable", "1"), ("rom", "1"), ("rom", "0"), ("enable", "0")]
+    host, device = driverless(root, "1")
+    assert read(host, device) == WHOLE
+    assert Recorder.seen == [("rom", "1"), ("rom", "0")], "somebody has it on"
+
+
+def test_a_driver_has_switched_it_on_itself(root: Path) -> None:
+    host, device = driverless(root, "0")
+    (root / device.path / "driver").symlink_to("../../../../bus/pci/drivers/vfio-pci")
+    assert read(host, device) == WHOLE
+    assert Recorder.seen == [("rom", "1"), ("rom", "0")], "the kernel would refuse it (EBUSY)"
+
+
+@pytest.mark.parametrize("fault", ["rom", "enable"])
+def test_all_is_put_back_after_a_failure(root: Path, fault: str) -> None:
+    host, device = driverless(root, "0", fault)
+    with pytest.raises(HostError):
+        read(host, device)
+    put_back = {"rom": [("rom", "1"), ("rom", "0"), ("enable", "0")], "enable": []}
+    assert Recorder.seen == [("enable", "1"), *put_back[fault]]
 
 
 class Recorder(LiveKernel):
@@ -146,12 +183,15 @@ class Recorder(LiveKernel):
 
     seen: list[tuple[str, str]]
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, fault: str = "") -> None:
+        self.root, self.fault = root, fault
         Recorder.seen = []
 
     def write(self, path: str, text: str, seconds: float, late: object = ()) -> None:
-        self.seen.append((path.partition(f"{CARD}/")[2], text))
+        name = path.partition(f"{CARD}/")[2]
+        self.seen.append((name, text))
+        if name == self.fault and text == "1":
+            raise HostError(path, "Input/output error (EIO)")
         if path.endswith("power/control"):
             state = "active" if text == "on" else "suspended"
             (self.root / path.replace("control", "runtime_status")).write_text(f"{state}\n")

@@ -127,8 +127,21 @@ def test_what_the_kernel_answers_comes_through_the_child(root: pathlib.Path) -> 
     with pytest.raises(HostError, match="EISDIR") as error:
         kernel.write(f"{DEVICE}/remove", "x", 5.0)
     assert not isinstance(error.value, Absent | Denied)
-    kernel.write(f"{DEVICE}/enable", "1", 5.0)
-    assert (root / DEVICE / "enable").read_text() == "1null)\n"
+    kernel.write(f"{DEVICE}/driver_override", "1", 5.0)
+    assert (root / DEVICE / "driver_override").read_text() == "1null)\n"
+
+
+@pytest.mark.parametrize("name", ["power/control", "enable"])
+def test_waking_a_dead_card_has_an_end(root: pathlib.Path, name: str) -> None:
+    kernel, place = LiveKernel(Tree(str(root))), root / DEVICE / name
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    with pytest.raises(TimedOut):
+        kernel.write(f"{DEVICE}/{name}", "on", 0.1)
+    with place.open() as held:
+        assert held.read() == "on"
+    assert kernel.settled("0000:01:00.1")
 
 
 def test_reading_what_waits_for_the_device(root: pathlib.Path) -> None:

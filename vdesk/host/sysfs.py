@@ -20,7 +20,7 @@ from vdesk.model.record import Record
 
 MAY_BLOCK = (
     *("unbind", "bind", "drivers_probe", "driver_override", "remove", "rescan", "reset", "sriov_numvfs"),
-    "d3cold_allowed",  # it wakes the device first
+    *("d3cold_allowed", "control", "enable"),  # they wake the device first, or take its lock
 )
 GRACE = 0.5
 
