@@ -83,6 +83,30 @@ def test_there_and_back(memory: Path) -> None:
     assert drivers(found) == ["nvidia", "snd_hda_intel"] and not found.exists(STATE)
 
 
+USERS: Tree = {f"sys/module/{name}/refcnt": "0\n" for name in ("nvidia_fs", "nvidia_peermem")}
+
+
+def test_modules_that_use_the_driver_go_first_and_come_last(memory: Path) -> None:
+    """InfiniBand's and GPUDirect Storage's: nvidia is in use while they are there."""
+    found = nvidia(memory, USERS)
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    assert said(found)[1] == UNLOAD.replace("-r ", "-r nvidia_peermem nvidia_fs ")
+    assert call(found, "release", domain(CARD, SOUND)) == 0
+    assert said(found)[2] == f"{LOAD} nvidia_fs nvidia_peermem"
+    assert drivers(found) == ["nvidia", "snd_hda_intel"] and not found.exists(STATE)
+
+
+def test_one_of_them_that_does_not_come_back_keeps_no_card(memory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """modprobe -a goes on past it; it is told, and the hook has nothing left to give back."""
+    found = nvidia(memory, USERS | {"lazy": ""})
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    fails = 'rmdir "$root/sys/module/nvidia_peermem"; echo "could not insert nvidia_peermem" >&2; exit 1'
+    Path(found.place("usr/sbin/modprobe")).write_text(MODPROBE.replace('test -e "$root/lazy"', f"{fails}; true"))
+    assert call(found, "release", domain(CARD, SOUND)) == 1
+    assert "could not insert nvidia_peermem" in capfd.readouterr().err
+    assert drivers(found) == ["nvidia", "snd_hda_intel"] and not found.exists(STATE)
+
+
 @pytest.mark.parametrize("node", ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/dri/card1"])
 def test_a_program_on_the_card(node: str, memory: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Unbinding it would wait in the kernel for ever: it is named, and nothing is stopped."""

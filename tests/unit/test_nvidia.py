@@ -116,6 +116,16 @@ def test_the_last_card_is_taken_and_comes_back(played: Callable[..., Host]) -> N
     assert (driver(host, GPU), driver(host, SOUND)) == ("nvidia", "snd_hda_intel")
 
 
+def test_modules_that_use_the_driver_go_first_and_come_last(played: Callable[..., Host]) -> None:
+    """nvidia is in use while they are there."""
+    host = played(GPU)
+    for name in ("nvidia_fs", "nvidia_peermem"):
+        pathlib.Path(host.root, "sys/module", name).mkdir()
+    assert bound(host, GPU).errors == []
+    assert ran(host)[2] == UNLOAD.replace("-r ", "-r nvidia_peermem nvidia_fs ")
+    assert given_back(host, GPU).errors == [] and ran(host) == [f"{LOAD} nvidia_fs nvidia_peermem", START]
+
+
 def test_unbind_loads_the_driver_again(played: Callable[..., Host]) -> None:
     host = played(GPU)
     bound(host, GPU)

@@ -15,7 +15,8 @@ from vdesk.model.errors import Denied, HostError
 from vdesk.model.number import is_number
 from vdesk.model.record import Record
 
-NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
+# In the order to unload them; the first two use nvidia for other devices: InfiniBand, GPUDirect Storage.
+NVIDIA_MODULES = ("nvidia_peermem", "nvidia_fs", "nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")
 NVIDIA_SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
 # class in sysfs -> the folder of its nodes
 NODES = (

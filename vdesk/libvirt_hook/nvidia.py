@@ -8,7 +8,7 @@ from .domain import ADDRESS
 from .look import NVIDIA, Fact
 from .machine import LOOK_SECONDS, PREPARE_SECONDS, WHOLE_SECONDS, Machine, Trouble, run
 from .moves import probe
-from .state import NVIDIA_MODULES, NVIDIA_SERVICES, State
+from .state import NVIDIA_MODULES, NVIDIA_SERVICES, NVIDIA_USERS, State
 
 LOAD_SECONDS, SERVICE_SECONDS = 15.0, 5.0
 """Beside the time of the other changes: a card that comes back slowly takes nothing from what comes after it."""
@@ -59,14 +59,17 @@ def _load(machine: Machine, state: State) -> list[str]:
             run(machine, ["modprobe", "-a", *missing], machine.left(WHOLE_SECONDS))
             machine.say(f"loaded {' '.join(missing)}")
     except Trouble as error:
-        return [str(error)]
+        wrong.append(str(error))  # modprobe -a goes on past one that fails
+        if not machine.exists("sys/module/nvidia"):
+            return wrong
     for address, fact in list(state.functions.items()):
         if fact["driver"] == "nvidia":
             problem = probe(machine, fact)
             wrong += [problem] if problem else []
             if not problem:
                 del state.functions[address]
-    state.modules = []
+    left = [name for name in state.modules if not machine.exists(f"sys/module/{name}")]
+    state.modules = [name for name in left if name not in NVIDIA_USERS]
     return wrong
 
 

@@ -16,7 +16,8 @@ FOLDER = "run/vdesk/hook"
 NAME = re.compile(r"[\w.-]{0,64}", re.ASCII)
 CONSOLE = re.compile(r"vtcon\d{1,3}", re.ASCII)
 FRAMEBUFFER = re.compile(r"(?:efi|simple|vesa)-framebuffer\.\d{1,3} (?:efi|simple|vesa)-framebuffer", re.ASCII)
-NVIDIA_MODULES = ("nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
+NVIDIA_USERS = ("nvidia_peermem", "nvidia_fs")  # they use nvidia for other devices: InfiniBand, GPUDirect Storage
+NVIDIA_MODULES = (*NVIDIA_USERS, "nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")  # in the order to unload them
 NVIDIA_SERVICES = ("nvidia-persistenced.service", "nvidia-powerd.service")
 SLICES = ("system.slice", "user.slice", "init.scope")
 
