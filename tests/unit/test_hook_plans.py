@@ -196,3 +196,25 @@ def test_the_question_stays_in_sight(debian: Path) -> None:
     child.expect(pexpect.EOF)
     assert child.before.count("\n") < 60 and "nothing was changed" in child.before
     assert not (debian / PATH).exists()
+
+
+def test_selinux_is_told(debian: Path) -> None:
+    """At the installation and by the test, until a start has shown that libvirt may run it."""
+    for name in ("usr/sbin/libvirtd", "usr/bin/libvirtd"):
+        (debian / name).unlink(missing_ok=True)
+    for name, text in (("usr/sbin/virtqemud", ""), ("sys/fs/selinux/enforce", "1\n")):
+        (debian / name).parent.mkdir(parents=True, exist_ok=True)
+        (debian / name).write_text(text)
+    (debian / "usr/sbin/virtqemud").chmod(0o755)
+    say(debian, [f"/{PATH}", "--check"], "ok    log\n")
+    ran = on(debian, "hook", "install", "--yes", "--json")
+    assert ran.code == 0
+    for found in (ran, on(debian, "hook", "install", "--json"), on(debian, "hook", "check", "--json")):
+        (told,) = found.envelope["findings"]
+        assert (told["id"], told["level"]) == ("libvirt.hook", "warn") and "virtqemud" in told["cause"]
+    assert "SELinux may keep libvirt from running the hook" in on(debian, "hook", "check").out
+    log = debian / "var/log/vdesk/hook.log"
+    log.parent.mkdir(parents=True)
+    line = "2026-11-22T20:01:02+0100 hoth prepare: takes nothing (process 7, security label: a:b:virtqemud_t:s0)\n"
+    log.write_text(line)
+    assert on(debian, "hook", "check", "--json").envelope["findings"] == []

@@ -54,6 +54,10 @@ def status(ctx: click.Context) -> Report:
 @click.pass_context
 def check(ctx: click.Context) -> Report:
     """Run the installed hook's own test: can it keep its state, write its log, move devices, load vfio-pci."""
+    from vdesk.plans.hook_selinux import findings
     from vdesk.plans.hook_status import self_test
 
-    return self_test(settings_of(ctx).host())
+    host = settings_of(ctx).host()
+    report = self_test(host)
+    report.findings = findings(host)
+    return report

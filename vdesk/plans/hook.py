@@ -12,6 +12,7 @@ from vdesk.changes.journal import Entry
 from vdesk.changes.plan import Plan
 from vdesk.host import Host, system_python
 from vdesk.model.errors import Refused, problem
+from vdesk.plans import hook_selinux
 from vdesk.plans.hook_file import hook_bytes
 from vdesk.plans.hook_status import OLDEST_LIBVIRT, active_daemons, noticed, others, own, version
 
@@ -31,7 +32,7 @@ def install(host: Host) -> Plan:
         plan.changes.append(WriteFile(PATH, mine.data, data, summary, MODE))
     if plan.changes or noticed(host, units) is False:
         plan.changes += [_reload(unit) for unit in units]
-    plan.intro = _said_of_others(host)
+    plan.intro, plan.findings = _said_of_others(host), hook_selinux.findings(host)
     if not plan.changes:
         plan.notes = [f"/{PATH} is there already, and is this vdesk's: nothing to do.", *plan.intro]
         return plan

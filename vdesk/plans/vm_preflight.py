@@ -14,7 +14,7 @@ from vdesk.host.pci import devices as read_devices
 from vdesk.host.usb import usb_devices
 from vdesk.model.address import Address
 from vdesk.model.errors import HostError, Problem, Refused, problem
-from vdesk.plans import hook_status, rules, vm_usb
+from vdesk.plans import hook_selinux, hook_status, rules, vm_usb
 from vdesk.plans.vm_devices import strangers
 from vdesk.vm.defined import Defined
 from vdesk.vm.words import shown_size
@@ -36,7 +36,7 @@ def preflight(host: Host, found: Defined, force: tuple[str, ...] = ()) -> list[s
     said: list[str] = []
     problems = [
         *_devices(host, found, forced, said),
-        *_hook(host, found),
+        *_hook(host, found, said),
         *_memory(host, found, said),
         *_files(host, found),
         *_inputs(host, found),
@@ -113,7 +113,7 @@ def _for_start(each: Problem, found: Defined, known: list[Device], taken: list[D
     return each._replace(remedy=f"give it to the machine too: {give}; or bind it: vdesk bind {mates[0]}")
 
 
-def _hook(host: Host, found: Defined) -> Iterator[Problem]:
+def _hook(host: Host, found: Defined, said: list[str]) -> Iterator[Problem]:
     """Without the hook it is libvirt that takes the card: nobody ends the desktop, or stops NVIDIA's services and
     unloads its modules before, and the unbind of a held nvidia waits for ever (seen)."""
     if not found.marked:
@@ -125,8 +125,9 @@ def _hook(host: Host, found: Defined) -> Iterator[Problem]:
         mine = hook_status.own(host)
         deaf = mine.executable and hook_status.noticed(host, hook_status.active_daemons(host)) is False
     except HostError:
-        return  # a user for whom /etc/libvirt is closed, as on Fedora: not known is not missing
-    if mine.executable and not deaf:
+        mine, deaf = None, False  # a user for whom /etc/libvirt is closed, as on Fedora: not known is not missing
+    if mine is None or (mine.executable and not deaf):
+        yield from _barred(host, found, str(next(iter(nvidia), "ADDR")), said)
         return
     why = "libvirt has not noticed it yet" if deaf else "it is not executable" if mine.data else "it is not installed"
     yield problem(
@@ -137,6 +138,23 @@ def _hook(host: Host, found: Defined) -> Iterator[Problem]:
         " can wait for ever",
         "sudo vdesk hook install" if found.single_gpu else f"sudo vdesk hook install; or once: vdesk bind {nvidia[0]}",
     )  # fmt: skip
+
+
+def _barred(host: Host, found: Defined, card: str, said: list[str]) -> Iterator[Problem]:
+    """The hook is there, and SELinux may keep libvirt from running it: without it, as above."""
+    doubt = hook_selinux.doubt(host)
+    if doubt == hook_selinux.UNTOLD:
+        said.append(
+            f"{hook_selinux.TITLE}; whether it has ever run only root can tell: start {found.name} with sudo the first "
+            "time."
+        )
+    elif doubt:
+        yield problem(
+            "vm.hook-unproven",
+            f"{found.name} is not started: {hook_selinux.TITLE}",
+            hook_selinux.CAUSE,
+            f"let it: {hook_selinux.PERMIT}" if found.single_gpu else hook_selinux.way(card),
+        )
 
 
 # --- memory
