@@ -28,6 +28,7 @@ KINDS = {
     "command": "vdesk.changes.commands:RunCommand",
     "generated-file": "vdesk.changes.commands:GenerateFile",
     "domain": "vdesk.changes.domain:DefineDomain",
+    "firmware-words": "vdesk.changes.firmware_words:ForgetWords",
     "undefine": "vdesk.changes.domain:UndefineDomain",
     "device-attach": "vdesk.changes.domain_devices:AttachDevice",
     "device-detach": "vdesk.changes.domain_devices:DetachDevice",

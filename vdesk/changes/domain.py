@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vdesk.changes import firmware_words
 from vdesk.changes.change import DONE, SKIPPED, Ahead, Change, Progress, Record, changed_since
 from vdesk.changes.domain_disks import refuse_used, stamps
 from vdesk.host import Host
@@ -57,7 +58,9 @@ class DefineDomain(Change):
 
     def record(self, host: Host) -> Record:
         """Where it is defined, by which name and UUID it is found again, and its disks as nobody has used them yet."""
-        return {"name": self.name, "uuid": self.uuid, "uri": self.uri, "disks": stamps(host, self.xml)}
+        words = firmware_words.there(host, self.name)
+        disks = stamps(host, self.xml)
+        return {"name": self.name, "uuid": self.uuid, "uri": self.uri, "disks": disks, "words": words}
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Define it."""
@@ -99,9 +102,11 @@ class DefineDomain(Change):
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
-        """Remove the definition, with its NVRAM and TPM state; disks are other changes."""
+        """Remove the definition, with its NVRAM and TPM state, and what its firmware has said since; disks are other
+        changes."""
         if record["uri"] and find(host, record["uri"], record["name"]):
             connect(host, record["uri"]).undefine(record["name"])
+        firmware_words.forget_new(host, record["uri"], record, progress)
 
 
 class UndefineDomain(Change):

@@ -27,7 +27,10 @@ from vdesk.model.errors import (
 from vdesk.model.report import Report
 
 OF_VMS = frozenset(
-    {"domain", "undefine", "device-attach", "device-detach", "network-autostart", "disk", "disk-removal", "volume"}
+    {
+        *("domain", "undefine", "firmware-words", "device-attach", "device-detach", "network-autostart"),
+        *("disk", "disk-removal", "volume"),
+    }
 )
 """Kinds of change that make or unmake a virtual machine and its disks: what `undo --all --keep vms` leaves alone."""
 

@@ -7,6 +7,7 @@ import re
 from vdesk.changes.disks import RemoveDisk
 from vdesk.changes.domain import UndefineDomain, not_running
 from vdesk.changes.files import WriteFile, content
+from vdesk.changes.firmware_words import ForgetWords, there
 from vdesk.changes.hook_guard import STATES
 from vdesk.changes.plan import Plan
 from vdesk.changes.undoing import entries
@@ -22,7 +23,8 @@ ADDRESS = re.compile(rb"\b[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
 
 
 def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
-    """Remove a machine that vdesk made: definition, NVRAM, TPM state; with `disks` its image files too."""
+    """Remove a machine that vdesk made: definition, NVRAM, TPM state, its firmware's words; with `disks` its image
+    files too."""
     if disks:
         vm_far.refuse(libvirt.uri, "disks are removed")
     domain = find_vm(libvirt, name)
@@ -49,6 +51,8 @@ def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
     plan.notes = [f"{path} stays: {why}" for path, why in kept]
     if found.shared_memory:
         plan.changes += looking_glass.ended(host, libvirt, name)
+    words = there(host, name)
+    plan.changes += [ForgetWords(name, words)] if words else []
     _hook_data(host, domain.uuid, plan)
     if removed:
         plan.final.append("Removed disks cannot be brought back.")

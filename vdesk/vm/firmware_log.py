@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from vdesk.changes import firmware_words
 from vdesk.host import Host
 from vdesk.model.errors import HostError
 
@@ -28,7 +29,7 @@ _SIGNS = (
 
 def path(name: str) -> str:
     """Where the words of a machine's firmware are kept; libvirt begins the file anew at each start."""
-    return f"/var/log/libvirt/qemu/{name}.firmware"
+    return f"/{firmware_words.path(name)}"
 
 
 def read(host: Host, name: str, since: int = 0) -> str | None:
