@@ -26,8 +26,8 @@ def host() -> Iterator[Host]:
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return own_driver(tmp_path)
+def uri(tmp_path: Path, host: Host) -> str:
+    return own_driver(tmp_path, host)
 
 
 def create(host: Host, name: str, uri: str) -> list[tuple[str, str]]:

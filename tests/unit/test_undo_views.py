@@ -110,7 +110,7 @@ def test_a_mode_that_a_later_entry_gives_back(memory: Path) -> None:
 def test_a_disk_goes_with_its_machine(memory: Path) -> None:
     """The machine that needs the disk goes first; on its own it would hold it."""
     for host in with_discs("article-booted"):
-        uri = own_driver(memory)
+        uri = own_driver(memory, host)
         assert run(vm.create(host, Request("hoth", f"/{IMAGES}/Win10.iso"), uri), host, YES).exit_code == 0
         found = connect(host, uri).find("hoth")
         assert found
@@ -125,7 +125,7 @@ def test_a_disk_goes_with_its_machine(memory: Path) -> None:
 def test_a_machine_that_delete_took_and_undo_gives_back(memory: Path) -> None:
     """Its disk has a guest on it: given back by the one entry, it is not taken away by the other."""
     for host in with_discs("article-booted"):
-        uri, disk = own_driver(memory), Path(host.root) / IMAGES / "hoth.img"
+        uri, disk = own_driver(memory, host), Path(host.root) / IMAGES / "hoth.img"
         disk.write_bytes(b"")
         request = Request("hoth", f"/{IMAGES}/Win10.iso", disk=f"/{IMAGES}/hoth.img")
         assert run(vm.create(host, request, uri), host, YES).exit_code == 0

@@ -20,6 +20,7 @@ from vdesk.changes.executor import Mode, run
 from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import connect
 from vdesk.host.libvirt_limit import limited
+from vdesk.host.libvirt_uri import allow
 from vdesk.model.address import Address
 from vdesk.model.errors import Refused, VdeskError, WrongUsage, problem
 from vdesk.plans import vm, vm_attach, vm_delete, vm_life, vm_look
@@ -52,10 +53,12 @@ NODE = """<node><domain type='test'><name>test</name><memory>8192</memory><os><t
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
+def uri(tmp_path: Path, host: Host) -> str:
     """Return the address of a test driver of this test's own: test:///default is one for the whole process."""
     (tmp_path / "node.xml").write_text(NODE)
-    return f"test://{tmp_path}/node.xml"
+    address = f"test://{tmp_path}/node.xml"
+    allow(host, address)
+    return address
 
 
 def request(name: str = "hoth") -> Request:
@@ -236,8 +239,10 @@ def test_errors_of_libvirt_are_said_once(host: Host, uri: str, capfd: pytest.Cap
         libvirt.define("<domain/>")
     assert caught.value.problems[0].id == "libvirt.refused"
     assert capfd.readouterr() == ("", ""), "libvirt's own handler prints nothing"
+    nowhere = captured(host.root)
+    allow(nowhere, "test:///nowhere.xml")
     with pytest.raises(Refused) as unreachable:
-        connect(host, "nonsense:///x")
+        connect(nowhere, "test:///nowhere.xml")
     assert unreachable.value.problems[0].id == "libvirt.unreachable"
 
 

@@ -30,7 +30,7 @@ def host() -> Iterator[Host]:
 @pytest.fixture
 def uri(tmp_path: Path, host: Host) -> str:
     """A test driver of this test's own, with hoth created in it."""
-    address = own_driver(tmp_path)
+    address = own_driver(tmp_path, host)
     assert run(vm.create(host, Request("hoth", f"/{IMAGES}/Win10.iso"), address), host, YES).exit_code == 0
     return address
 

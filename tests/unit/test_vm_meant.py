@@ -13,6 +13,7 @@ from vdesk.changes.domain_devices import MARK, identity_in, mark_with
 from vdesk.changes.executor import Mode, run
 from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import connect
+from vdesk.host.libvirt_uri import allow
 from vdesk.libvirt_hook.domain import Domain
 from vdesk.model.address import Address
 from vdesk.plans import vm
@@ -52,6 +53,7 @@ def test_the_mark_of_a_defined_machine(host: Host, tmp_path: Path) -> None:
     network = "<network><name>default</name><bridge name='virbr0'/></network>"
     (tmp_path / "node.xml").write_text(node.format(network))
     uri = f"test://{tmp_path}/node.xml"
+    allow(host, uri)
     assert run(vm.create(host, Request("hoth", f"/{IMAGES}/Win10.iso"), uri), host, Mode(yes=True)).exit_code == 0
     libvirt = connect(host, uri)
     for known, expected in ((ANOTHER, {str(CARD): ANOTHER}), ("", {})):

@@ -31,7 +31,7 @@ def host() -> Iterator[Host]:
 @pytest.fixture
 def uri(tmp_path: Path, host: Host) -> str:
     """A test driver of this test's own, with hoth created in it, on a disk that was there."""
-    address = own_driver(tmp_path)
+    address = own_driver(tmp_path, host)
     (Path(host.root) / DISK).write_bytes(bytes(512))
     request = Request("hoth", f"/{IMAGES}/Win10.iso", disk=f"/{DISK}")
     assert run(vm.create(host, request, address), host, YES).exit_code == 0
@@ -75,7 +75,7 @@ def test_what_goes_is_said_before(host: Host, uri: str) -> None:
 @pytest.mark.parametrize(("kind", "exit_code"), [("file", 0), ("block", 0), ("block", 2)])
 def test_a_disk_that_nobody_knew(host: Host, tmp_path: Path, kind: str, exit_code: int) -> None:
     """A disk that is not in the record: only a machine that was never started, or an empty device, may go."""
-    uri, name = own_driver(tmp_path), {"file": "file", "block": "dev"}[kind]
+    uri, name = own_driver(tmp_path, host), {"file": "file", "block": "dev"}[kind]
     (Path(host.root) / DISK).write_bytes(b"something")
     connect(host, uri).define(
         f"<domain type='test'><name>hoth</name><memory>1024</memory><os><type>hvm</type></os><devices>"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from tests.machines.article import gop_rom
 from tests.machines.builder import build
 from vdesk.host import Host, captured
+from vdesk.host.libvirt_uri import allow
 
 MEMORY = "/dev/shm"
 IMAGES = "var/lib/libvirt/images"
@@ -47,10 +48,13 @@ def with_discs(name: str) -> Iterator[Host]:
         yield captured(str(root))
 
 
-def own_driver(folder: Path) -> str:
-    """The URI of a test driver of its own, with one machine and a network."""
+def own_driver(folder: Path, *hosts: Host) -> str:
+    """The URI of a test driver of its own, with one machine and a network; the hosts may open it, as by --connect."""
     (folder / "node.xml").write_text(NODE)
-    return f"test://{folder}/node.xml"
+    uri = f"test://{folder}/node.xml"
+    for host in hosts:
+        allow(host, uri)
+    return uri
 
 
 def _file(path: str, data: bytes) -> Callable[[Path], None]:

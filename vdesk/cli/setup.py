@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from vdesk.cli.connecting import CONNECT
 from vdesk.cli.options import Settings, after_recovery, command, settings_of
 from vdesk.model.report import Report
 
@@ -44,7 +45,7 @@ class _Terminal:
 @click.option("--igfx-off", is_flag=True, help="Leave the integrated graphics outside the IOMMU.")
 @click.option("--pt", is_flag=True, help="Also iommu=pt: host devices are not translated.")
 @click.option("--reboot/--no-reboot", default=None, help="Reboot where it is needed; --yes alone does not.")
-@click.option("--connect", metavar="URI", help="libvirt's address; qemu:///system unless given.")
+@CONNECT
 @click.pass_context
 def setup(ctx: click.Context, /, gpu: str | None, connect: str | None, **words: Any) -> Report:
     """Go the whole way, step by step: packages, firmware, kernel argument, reboot, card, hook, discs, machine.

@@ -8,21 +8,10 @@ from typing import Any
 import click
 
 from vdesk.cli import completing
+from vdesk.cli.connecting import CONNECT
 from vdesk.cli.options import Settings, changing, command, settings_of
 from vdesk.model.errors import FAILED, INTERRUPTED, NOT_READY, VdeskError
 from vdesk.model.report import Report, from_error
-
-
-def _some_uri(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """The address; an empty one is what a script makes of a variable that is not set, and names no libvirt."""
-    if value is not None and not value.strip():
-        raise click.BadParameter("it names no libvirt", ctx=ctx, param=param)
-    return value
-
-
-CONNECT = click.option(
-    "--connect", metavar="URI", callback=_some_uri, help="libvirt's address; qemu:///system unless given."
-)
 
 
 @command("create")

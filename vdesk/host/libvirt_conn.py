@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from vdesk.host.host import Host
 from vdesk.host.libvirt_limit import LibvirtError, Result, limited
+from vdesk.host.libvirt_uri import refuse
 from vdesk.model.errors import Refused, VdeskError, problem
 
 SYSTEM = "qemu:///system"
@@ -268,7 +269,9 @@ def _plain(domain: Any) -> Domain:
 
 
 def connect(host: Host, uri: str) -> Libvirt:
-    """The connection of a URI, opened once per host object (test:/// forgets all when it is closed)."""
+    """The connection of a URI, opened once per host object (test:/// forgets all when it is closed). Refused for one
+    that a record names and that does more than connect."""
+    refuse(host, uri)
     kept: dict[str, Libvirt] = host.memory.setdefault("libvirt", {})
     if uri not in kept:
         kept[uri] = Libvirt(uri)
