@@ -151,6 +151,7 @@ def test_the_environment_across_sudo(tmp_path: Path) -> None:
     (tmp_path / "sudo").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\nenv > {tmp_path}/seen\n')
     (tmp_path / "sudo").chmod(0o755)
     loud = ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "IFS", "BASH_ENV", "ENV")
+    loud = (*loud, "XDG_RUNTIME_DIR")
 
     def elevate() -> None:
         os.environ.update({name: "/tmp/evil" for name in (*loud, "GRUB_DEFAULT", "VDESK_X")})

@@ -17,7 +17,7 @@ def is_root() -> bool:
 # says: nothing of PYTHON*, LD_*, PATH, IFS, nor what another library or shell listens to.
 PASSED = (
     *("HOME", "USER", "LOGNAME", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "LANG", "LANGUAGE", "TZ"),
-    *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "SUDO_ASKPASS"),
+    *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "SUDO_ASKPASS"),
 )
 
 

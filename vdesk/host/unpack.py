@@ -52,8 +52,11 @@ def _bytes(content: dict[str, str]) -> bytes:
 
 
 def private_folder() -> str:
-    """A new folder that only this user may enter: below TMPDIR, or in memory where the system has a place for that."""
-    for above in (os.environ.get("TMPDIR"), os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm", "/tmp"):  # noqa: S108
+    """A new folder that only this user may enter: below TMPDIR, or in memory where the system has a place for that.
+
+    Of root only where nobody else can put another folder in its place: what the environment names may be a user's."""
+    named = () if os.geteuid() == 0 else (os.environ.get("TMPDIR"), os.environ.get("XDG_RUNTIME_DIR"))
+    for above in (*named, "/dev/shm", "/tmp"):  # noqa: S108
         if above and os.access(above, os.W_OK | os.X_OK):
             break
     while True:
@@ -64,18 +67,43 @@ def private_folder() -> str:
             continue
         except OSError as error:
             fail(folder.lstrip("/"), error)
-        return os.path.realpath(folder)
+        return folder
 
 
 def remove_folder(folder: str) -> None:
-    """Remove a folder made by private_folder with all that is in it; links are removed, never followed."""
-    for place, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            os.unlink(f"{place}/{name}")
-        for name in folders:
-            path = f"{place}/{name}"
-            if os.path.islink(path):
-                os.unlink(path)
-            else:
-                os.rmdir(path)
+    """Remove a folder made by private_folder with all that is in it; links are removed, never followed. Where it is
+    gone, or a link is in its place, nothing is done."""
+    try:
+        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        empty(top)
+    finally:
+        os.close(top)
     os.rmdir(folder)
+
+
+def empty(top: int) -> None:
+    """Remove all that is in an open folder, by way of what is open only: whatever its name leads to by now."""
+    while names := os.listdir(top):
+        for name in names:
+            if _unlinked(name, top):
+                continue
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+            try:
+                for each in os.listdir(inner):
+                    if not _unlinked(each, inner):  # moved up: an archive may be deeper than anything can be open
+                        os.rename(each, f".{os.urandom(8).hex()}", src_dir_fd=inner, dst_dir_fd=top)
+            finally:
+                os.close(inner)
+            os.rmdir(name, dir_fd=top)
+
+
+def _unlinked(name: str, folder: int) -> bool:
+    """Remove what is no folder; False for one."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except IsADirectoryError:
+        return False
+    return True
