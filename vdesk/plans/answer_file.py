@@ -8,6 +8,7 @@ from dataclasses import replace
 from vdesk.changes.actions import Action, Actions
 from vdesk.changes.change import Progress
 from vdesk.host import Host, media
+from vdesk.host.handing import save
 from vdesk.model.errors import HostError, VdeskError, WrongUsage, problem
 from vdesk.vm import answer_words as words
 from vdesk.vm.answer_file import EDITIONS, Wanted, answer_file
@@ -69,7 +70,8 @@ def write(host: Host, path: str, wanted: Wanted, password: str | None) -> Action
     def do(progress: Progress) -> None:
         if not ready.password:
             raise VdeskError(problem("usage.password", "there is no password", "none was given", "give one"))
-        if not host.create(path[1:], answer_file(ready), MODE):
+        text = answer_file(ready)
+        if not (save(path, text, MODE) if host.tree.own else host.create(path[1:], text, MODE)):
             raise _exists(path)
 
     summary = f"write the answers for Windows Setup to {path}, readable by its owner alone"

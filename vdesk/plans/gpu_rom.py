@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vdesk.host import Host, this_machine
+from vdesk.host.handing import save
 from vdesk.host.option_rom import KINDS, Fault, faults, has_uefi, images
 from vdesk.host.pci import Device, devices, find
 from vdesk.host.rom_reader import is_shadow, read
@@ -45,7 +46,7 @@ def rom(host: Host, address: Address, target: str | None, *, dry_run: bool = Fal
         summary = f"write the ROM of {address} to {target}, {len(data) >> 10} KiB"
         report.changes.append(ChangeView("rom", target or "", summary, state=PLANNED))
     elif place is not None and found:
-        if not this_machine().create(place, data, 0o644):
+        if not save(target or "", data):
             raise WrongUsage(_there(target or ""))
         report.data["file"] = target
         use = "" if bad else f"; a virtual machine gets it with: vdesk create NAME --rom {target}"
