@@ -93,7 +93,9 @@ def consent(shown: Report, host: Host, mode: Mode, root: bool = True) -> bool:
         if mode.show:
             mode.show(shown)
         return True
-    return mode.ask(shown)
+    agreed = mode.ask(shown)
+    host.tree.forget()  # where links led while somebody thought about it
+    return agreed
 
 
 def may_change(host: Host, mode: Mode, root: bool = True) -> None:

@@ -82,7 +82,8 @@ class WriteFile(Change):
         return unified(self.path, self.before, self.data)
 
     def check(self, host: Host) -> None:
-        """The file still has the bytes that the plan was made from; what appears or goes is no link."""
+        """The file still has the bytes that the plan was made from; what appears or goes is no link, and what a link
+        leads to lies where a file of root's may lie."""
         if content(host, self.path) != self.before:
             raise Refused(
                 problem(
@@ -102,6 +103,8 @@ class WriteFile(Change):
                     f"look at it with: ls -l {self.target}; take the link away, then run the same command again",
                 )
             )
+        if self.data is not None:
+            host.refuse_links(self.path)
 
     def record(self, host: Host) -> Record:
         """Bytes, mode and owner before; the digest after; the folders that have to be made."""

@@ -8,8 +8,9 @@ import hashlib
 import os
 
 from vdesk.host.host import Host
+from vdesk.host.placing import placed
 from vdesk.host.tree import fail
-from vdesk.host.writing import copy_label, discard, sync_folder
+from vdesk.host.writing import PLAIN, copy_label, discard, sync_folder
 
 
 def digest(host: Host, path: str) -> str:
@@ -32,81 +33,82 @@ def file_system(host: Host, folder: str) -> int:
 def second_name(host: Host, path: str, name: str) -> bool:
     """A second name for a file, so that its bytes outlive a rename over the first; False where the file system has no
     links."""
-    real, beside = host.tree.real(path), host.tree.real(name, follow=False)
-    try:
-        os.link(real, beside, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
-            return False
-        fail(name, error)
-    sync_folder(os.path.dirname(beside))
+    with placed(host.tree, name, follow=False) as (beside, new), placed(host.tree, path) as (folder, old):
+        try:
+            os.link(old, new, src_dir_fd=folder, dst_dir_fd=beside, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
+                return False
+            fail(name, error)
+        sync_folder(beside)
     host.tree.forget()
     return True
 
 
 def copy(host: Host, path: str, name: str) -> None:
     """A copy of a file, with its mode, owner, label and time: its bytes outlive whoever writes into the file."""
-    real, beside = host.tree.real(path), host.tree.real(name, follow=False)
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        with open(real, "rb") as source, open(os.open(beside, flags, 0o600), "wb") as target:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | PLAIN
+    with placed(host.tree, name, follow=False) as (beside, new), placed(host.tree, path) as (folder, old):
+        source = os.open(old, os.O_RDONLY | PLAIN, dir_fd=folder)
+        with open(source, "rb") as reader, open(os.open(new, flags, 0o600, dir_fd=beside), "wb") as target:
             try:
-                while part := source.read(1 << 20):
+                while part := reader.read(1 << 20):
                     target.write(part)
                 target.flush()
-                _made_alike(real, target.fileno())
-                found = os.fstat(source.fileno())
+                _made_alike(source, target.fileno())
+                found = os.fstat(source)
                 os.utime(target.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
                 os.fsync(target.fileno())
             except BaseException:
-                discard(beside)
+                discard(beside, new)
                 raise
-    except OSError as error:
-        fail(name, error)
-    sync_folder(os.path.dirname(beside))
+        sync_folder(beside)
     host.tree.forget()
 
 
 def succeed(host: Host, new: str, path: str) -> None:
     """Put a finished file into the place of another, with the other's mode, owner and label."""
-    real, old = host.tree.real(new, follow=False), host.tree.real(path)
-    try:
-        handle = os.open(real, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with placed(host.tree, path) as (place, old), placed(host.tree, new, follow=False) as (folder, name):
+        handle = os.open(name, os.O_RDWR | PLAIN, dir_fd=folder)
         try:
-            _made_alike(old, handle)
+            _alike(place, old, handle)
             os.fsync(handle)
         finally:
             os.close(handle)
-        os.rename(real, old)
-    except OSError as error:
-        fail(path, error)
-    for folder in {os.path.dirname(real), os.path.dirname(old)}:
-        sync_folder(folder)
+        os.rename(name, old, src_dir_fd=folder, dst_dir_fd=place)
+        for each in (folder, place):
+            sync_folder(each)
     host.tree.forget()
 
 
 def flush(host: Host, path: str) -> None:
     """See to it that what another program has written is on the disk."""
-    real, flags = host.tree.real(path), os.O_RDONLY | os.O_CLOEXEC
-    try:
-        handle = os.open(real, flags)
+    with placed(host.tree, path) as (folder, name):
+        handle = os.open(name, os.O_RDONLY | PLAIN, dir_fd=folder)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
-    except OSError as error:
-        fail(path, error)
-    sync_folder(os.path.dirname(real))
+        sync_folder(folder)
 
 
-def _made_alike(real: str, handle: int) -> None:
-    """Owner, mode and label of `real` for an open file; what is so already is not set: FAT refuses to change any."""
+def _alike(folder: int, name: str, handle: int) -> None:
+    """Make an open file like one of a folder, where there is one."""
     try:
-        old, new = os.stat(real), os.fstat(handle)
+        old = os.open(name, os.O_RDONLY | PLAIN, dir_fd=folder)
     except FileNotFoundError:
         return
+    try:
+        _made_alike(old, handle)
+    finally:
+        os.close(old)
+
+
+def _made_alike(source: int, handle: int) -> None:
+    """Owner, mode and label of one open file for another; what is so already is not set: FAT refuses to change any."""
+    old, new = os.fstat(source), os.fstat(handle)
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
         os.fchown(handle, old.st_uid, old.st_gid)
     if old.st_mode != os.fstat(handle).st_mode:
         os.fchmod(handle, old.st_mode & 0o7777)
-    copy_label(real, handle)
+    copy_label(source, handle)

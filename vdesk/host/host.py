@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vdesk.host import writing
+from vdesk.host import placing, writing
 from vdesk.host.runner import Completed, Line, LocalRunner, RecordedRunner, Runner
 from vdesk.host.tree import FILE_LIMIT, Stat, Tree
 from vdesk.model.errors import Absent, Busy, Denied, HostError, Untrusted, WrongUsage, problem
@@ -142,6 +142,10 @@ class Host:
     def write(self, path: str, data: bytes, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
         """Replace a file atomically, keeping mode, owner and label unless given."""
         writing.write(self.tree, path, data, mode, owner)
+
+    def refuse_links(self, path: str) -> None:
+        """Refused where `write` would follow a link that another user can turn elsewhere."""
+        placing.refuse_links(self.tree, path)
 
     def sweep(self, path: str) -> None:
         """Remove the temporary files that a killed `write` of this file has left."""

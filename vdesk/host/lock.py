@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vdesk.host.host import Host
+from vdesk.host.placing import placed
 from vdesk.host.runner import LocalRunner
-from vdesk.host.tree import fail
 from vdesk.model.errors import Busy, Outlived
 
 FLOCK = "hhqqi"  # struct flock of fcntl(2), on 64 bits: type, whence, start, length, pid
@@ -20,10 +20,9 @@ UNLOCKED = fcntl.F_UNLCK
 @contextmanager
 def locked(host: Host, path: str) -> Iterator[None]:
     """Hold the lock file at `path`; Busy when another process holds it."""
-    try:
-        handle = os.open(host.tree.real(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        fail(path, error)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with placed(host.tree, path, follow=not host.tree.own) as (folder, name):
+        handle = os.open(name, flags, 0o600, dir_fd=folder)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -60,6 +60,7 @@ class Tree:
     def __init__(self, root: str) -> None:
         self.root = os.path.abspath(root)
         self.own = self.root == "/"
+        self._plain, self._top = os.path.realpath(self.root), _identity(self.root)
         self._real: dict[str, str] = {"": ""}
         self.unreadable: frozenset[str] = frozenset()
 
@@ -104,13 +105,28 @@ class Tree:
         """The path on the file system of this machine, safe to open."""
         if self.own:
             return "/" + checked(path)
+        return f"{self.root}/{self.inside(path, follow=follow)}"
+
+    def inside(self, path: str, *, follow: bool = True) -> str:
+        """The path in a captured machine with its links followed (`follow`: the last part's too), relative to it."""
         if self.unreadable and any(each in self.unreadable for each in (*_ways(path), *_ways(self.resolve(path)))):
             raise Denied("/" + path, "could not be read when the machine was captured")
         if follow:
-            return f"{self.root}/{self.resolve(path)}"
+            return self.resolve(path)
         parent, _, name = checked(path).rpartition("/")
         base = self.resolve(parent)
-        return f"{self.root}/{base}/{name}" if base else f"{self.root}/{name}"
+        return f"{base}/{name}" if base else name
+
+    def refuse_another(self, found: os.stat_result) -> None:
+        """Untrusted where the root, opened again, is another folder than at first."""
+        if self._top not in (None, (found.st_dev, found.st_ino)):
+            raise Untrusted("/", "another folder has been put in the place of the captured machine")
+
+    def _refuse_swapped(self, handle: int, path: str, real: str) -> None:
+        """Untrusted where a captured machine's file, now open, is not the one that was looked for: a folder on the way
+        has become a link since (proc(5), /proc/pid/fd)."""
+        if os.readlink(f"/proc/self/fd/{handle}") != self._plain + real[len(self.root) :]:
+            raise Untrusted("/" + path, "a folder on the way has become a link")
 
     def forget(self) -> None:
         """Forget where links lead, after a change."""
@@ -119,16 +135,18 @@ class Tree:
     # --- look
     def read(self, path: str, limit: int = FILE_LIMIT) -> bytes:
         """The whole content; Untrusted when it is no regular file or longer than `limit` bytes."""
-        flags = os.O_RDONLY | os.O_CLOEXEC | (0 if self.own else os.O_NOFOLLOW | os.O_NONBLOCK)
+        flags, real = os.O_RDONLY | os.O_CLOEXEC | (0 if self.own else os.O_NOFOLLOW | os.O_NONBLOCK), self.real(path)
         try:
-            handle = os.open(self.real(path), flags)
+            handle = os.open(real, flags)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENXIO):
                 raise Untrusted("/" + path, "not a regular file") from error
             fail(path, error)
         try:
-            if not self.own and not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise Untrusted("/" + path, "not a regular file")
+            if not self.own:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    raise Untrusted("/" + path, "not a regular file")
+                self._refuse_swapped(handle, path, real)
             return _drain(handle, path, limit)
         except OSError as error:
             fail(path, error)
@@ -167,6 +185,14 @@ class Tree:
             found.st_nlink,
             found.st_rdev,
         )
+
+
+def _identity(root: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(root)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _ways(path: str) -> Iterator[str]:

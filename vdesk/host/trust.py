@@ -22,8 +22,7 @@ def refuse_unsafe(host: Host) -> None:
     where this process is not root, or works on a captured machine."""
     if not host.tree.own or os.geteuid() != 0:
         return
-    owners = _owners()
-    for path, why in foreign(code(), owners):
+    for path, why in foreign(code(), owners(), groups()):
         raise Refused(
             problem(
                 "root.foreign-code",
@@ -44,9 +43,27 @@ def refuse_unsafe(host: Host) -> None:
         )
 
 
-def _owners() -> frozenset[int]:
+def owners() -> frozenset[int]:
+    """Root, and under sudo who typed the command."""
     person = os.environ.get("SUDO_UID", "")
     return frozenset({0, int(person)}) if is_number(person) else frozenset({0})
+
+
+def groups() -> frozenset[int]:
+    """Root's, and under sudo the group that who typed the command is alone in, as most systems make one for each user
+    (USERGROUPS_ENAB of login.defs(5)). A number of a user says nothing of the group that has the same."""
+    import grp
+    import pwd
+
+    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if not is_number(uid) or not is_number(gid):
+        return frozenset({0})
+    try:
+        person, others = pwd.getpwuid(int(uid)), set(grp.getgrgid(int(gid)).gr_mem)
+    except (KeyError, OverflowError):
+        return frozenset({0})
+    others |= {each.pw_name for each in pwd.getpwall() if each.pw_gid == int(gid)}
+    return frozenset({0, int(gid)}) if others == {person.pw_name} else frozenset({0})
 
 
 def code() -> Iterator[str]:
@@ -63,8 +80,10 @@ def code() -> Iterator[str]:
             yield file
 
 
-def foreign(paths: Iterable[str], owners: frozenset[int] = frozenset({0})) -> Iterator[tuple[str, str]]:
-    """(path, why) of what another than the owners can write, of the paths and of all folders above them."""
+def foreign(
+    paths: Iterable[str], owners: frozenset[int] = frozenset({0}), groups: frozenset[int] = frozenset({0})
+) -> Iterator[tuple[str, str]]:
+    """(path, why) of what another than the owners and groups can write, of the paths and of all folders above them."""
     seen: set[str] = set()
     places: dict[str, str] = {}  # a few folders hold all the files, and each takes long to follow
     for path in paths:
@@ -80,7 +99,7 @@ def foreign(paths: Iterable[str], owners: frozenset[int] = frozenset({0})) -> It
             found = _lstat(here)
         while here not in seen:
             seen.add(here)
-            why = _why(found, owners) if found else ""
+            why = _why(found, owners, groups) if found else ""
             if why:
                 yield here, why
             here = os.path.dirname(here)
@@ -94,13 +113,13 @@ def _lstat(path: str) -> os.stat_result | None:
         return None  # not there: whoever can make it can write the folder above
 
 
-def _why(found: os.stat_result, owners: frozenset[int]) -> str:
+def _why(found: os.stat_result, owners: frozenset[int], groups: frozenset[int]) -> str:
     if found.st_uid not in owners:
         return f"belongs to user {found.st_uid}"
     kept = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX  # only their owners can replace what is in it
     if found.st_mode & 0o002 and not kept:
         return "can be written by everybody"
-    if found.st_mode & 0o020 and found.st_gid not in owners and not kept:
+    if found.st_mode & 0o020 and found.st_gid not in groups and not kept:
         return f"can be written by the group {found.st_gid}"
     return ""
 
