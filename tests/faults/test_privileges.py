@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 import vdesk
+from tests.commands.running import vdesk as command
 from tests.faults.apart import apart, over
 from tests.faults.played import Played, in_child
 from vdesk.host import this_machine
 from vdesk.host.elevate import run_with_sudo, scrubbed, typed_after_sudo
 from vdesk.host.runner import SYSTEM_PATH, LocalRunner
-from vdesk.host.trust import foreign, kept
+from vdesk.host.trust import foreign, groups, kept
 
 ME = frozenset({os.geteuid(), 0})
 STATE = "var/lib/vdesk"
@@ -203,3 +204,42 @@ def test_programs_of_programs(memory: Path) -> None:
     ended = LocalRunner(path).run(["show"], timeout=10, changes=False, on_line=None)
     assert (str(memory / "open") in ended.stdout) is (os.geteuid() != 0)
     assert str(memory / "safe") in ended.stdout
+
+
+def test_what_roots_programs_are_not_told(memory: Path) -> None:
+    """Of a user's session: its home, its folder, its bus. A program of the user's own gets them."""
+    (memory / "show").write_text("#!/bin/sh\nenv\n")
+    (memory / "show").chmod(0o755)
+    words = f"from vdesk.host.runner import LocalRunner\nhere = LocalRunner(['{memory}', '/usr/bin'])\n"
+    words += "print(here.run(['show'], timeout=9, changes=False, on_line=None).stdout)"
+    theirs = {"HOME": "/home/x", "XDG_RUNTIME_DIR": "/run/user/1", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/bus"}
+    argv = [sys.executable, "-c", words]
+    ended = subprocess.run(argv, env={**os.environ, **theirs}, capture_output=True, text=True, check=True, timeout=60)
+    seen = {line.partition("=")[0]: line.partition("=")[2] for line in ended.stdout.splitlines()}
+    kept = {name: seen[name] for name in theirs if name in seen}
+    assert kept == (theirs if os.geteuid() else {"HOME": "/root"})
+    assert "TERM" in seen
+
+
+def test_a_group_of_the_users_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who it is says nothing of the group that has the same number; a group that one user is alone in is theirs."""
+    (tmp_path / "file").write_text("")
+    group_of_others(tmp_path / "file")
+    gid = (tmp_path / "file").stat().st_gid
+    found = dict(foreign([str(tmp_path / "file")], ME | {gid}))
+    assert found[str(tmp_path / "file")] == f"can be written by the group {gid}"
+    assert str(tmp_path / "file") not in dict(foreign([str(tmp_path / "file")], ME, frozenset({gid})))
+    for user, group, expected in (("1", "1", {0, 1}), ("1", "65534", {0}), ("1", "", {0}), ("77777", "1", {0})):
+        monkeypatch.setenv("SUDO_UID", user)
+        monkeypatch.setenv("SUDO_GID", group)
+        assert groups() == expected
+
+
+@pytest.mark.parametrize("root", ["/", "//", "/.", "/usr/..", "link"])
+def test_this_machine_is_no_captured_one(root: str, tmp_path: Path) -> None:
+    """By that name it would be changed without root, and its state believed without a look at it."""
+    (tmp_path / "link").symlink_to("/")
+    place = str(tmp_path / "link") if root == "link" else root
+    for line in ("check", "iommu enable -n", "undo -n"):
+        ran = command("--root", place, *line.split(), "--json")
+        assert (ran.code, ran.errors) == (2, ["usage.no-root"])

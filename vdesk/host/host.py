@@ -264,12 +264,12 @@ def captured(root: str, trace: Callable[[str], None] | None = None) -> Host:
 
     if os.path.isfile(root):
         root = _laid_out(root)
-    if not os.path.isdir(root):
+    if not os.path.isdir(root) or os.path.samefile(root, "/"):
         raise WrongUsage(
             problem(
                 "usage.no-root",
                 f"there is no captured machine in {root!r}",
-                "--root, or VDESK_ROOT, names no folder",
+                "--root, or VDESK_ROOT, names no folder, or that of this very machine",
                 "name the folder of a captured machine, or leave --root out to work on this one",
             )
         )

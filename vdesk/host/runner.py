@@ -76,7 +76,7 @@ class LocalRunner:
         if program is None:
             raise Absent(argv[0], "no such program", f"the program {argv[0]} is not installed")
         environment = {"LC_ALL": "C.UTF-8", "PATH": ":".join(self._passed())}
-        environment |= {name: os.environ[name] for name in KEPT if name in os.environ}
+        environment |= _kept()
         if self.passed:  # lvm(8) warns of every file that it did not open itself
             environment["LVM_SUPPRESS_FD_WARNINGS"] = "1"
         from vdesk.host.collect import collect, end
@@ -103,6 +103,20 @@ class LocalRunner:
                 end(child)
             raise
         return Completed(tuple(argv), child.returncode, stdout, stderr)
+
+
+def _kept() -> dict[str, str]:
+    """Of this environment what programs need; of root's nothing that a user's session has named: folders and a bus
+    that are the user's."""
+    if os.geteuid() != 0:
+        return {name: os.environ[name] for name in KEPT if name in os.environ}
+    import pwd
+
+    try:
+        home = pwd.getpwuid(0).pw_dir
+    except KeyError:
+        home = "/"
+    return {"HOME": home, **({"TERM": os.environ["TERM"]} if "TERM" in os.environ else {})}
 
 
 def _trusted(candidate: str) -> bool:
