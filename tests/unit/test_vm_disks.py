@@ -134,3 +134,17 @@ def test_no_copy_on_write_on_btrfs(tmp_path: Path, kind: str, works: bool) -> No
     said = root / "said"
     assert (said.read_text() if said.exists() else "") == ("+C 0\n" if kind == "btrfs" else "")
     assert any("slower on btrfs" in each for each in heard) is not works
+
+
+def test_a_disk_whose_place_is_taken_while_it_is_made(tmp_path: Path) -> None:
+    """In a folder of a user's, who puts a link to root's file in its place: the program does not get to that."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "precious").write_bytes(b"precious")
+    swap = f'rm {tmp_path}/w.img; ln -s precious {tmp_path}/w.img; truncate -s "$2" "$3"; echo it is bad >&2; exit 1'
+    (tmp_path / "bin/fallocate").write_text(f"#!/bin/sh\n{swap}\n")
+    (tmp_path / "bin/fallocate").chmod(0o755)
+    host = Host("/", LocalRunner([str(tmp_path / "bin"), "/usr/bin", "/bin"]))
+    with pytest.raises(VdeskError) as caught:
+        CreateDisk(f"{tmp_path}/w.img"[1:], MIB, "raw").apply(host, quiet)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert caught.value.problems[0].what == f"fallocate -l {MIB} {tmp_path}/w.img failed with exit code 1"

@@ -11,19 +11,24 @@ from vdesk.host import Host
 from vdesk.model.errors import Absent, HostError, VdeskError, problem
 
 
-def run_checked(host: Host, argv: Sequence[str], timeout: float, progress: Progress) -> bool:
-    """Run a changing command with its output as progress; raises with its last words on failure; False when skipped."""
+def run_checked(
+    host: Host, argv: Sequence[str], timeout: float, progress: Progress, shown: Sequence[str] | None = None
+) -> bool:
+    """Run a changing command with its output as progress; raises with its last words on failure; False when skipped.
+
+    `shown` is the command as a person would type it, where that is another."""
     ended = host.run(argv, timeout=timeout, changes=True, on_line=progress)
     if ended.skipped:
         return SKIPPED
     if ended.exit_code:
+        typed = " ".join(shown or argv)
         last = [line for line in (ended.stderr or ended.stdout).splitlines() if line.strip()][-5:]
         raise VdeskError(
             problem(
                 "command.failed",
-                f"{' '.join(argv)} failed with exit code {ended.exit_code}",
+                f"{typed} failed with exit code {ended.exit_code}",
                 "; ".join(last) or "it said nothing",
-                f"run it by hand to see more: {' '.join(argv)}",
+                f"run it by hand to see more: {typed}",
             )
         )
     return DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vdesk.changes.change import DONE, SKIPPED, Ahead, Change, Progress, Record
 from vdesk.changes.commands import run_checked
 from vdesk.host import Host
+from vdesk.host.placing import held
 from vdesk.host.storage import kind_at
 from vdesk.model.errors import Absent, HostError, Refused, VdeskError, problem
 from vdesk.model.number import is_number
@@ -53,10 +54,13 @@ class CreateDisk(Change):
         if not host.create(self.path, b"", MODE):
             raise disk_exists("/" + self.path)
         _written_in_place(host, self.path, progress)
+        with held(host.tree, self.path) as place:  # the folder may be a user's
+            return run_checked(host, self._argv(place), SECONDS, progress, self._argv(self.target))
+
+    def _argv(self, place: str) -> list[str]:
         if self.format == "raw":
-            return run_checked(host, ["fallocate", "-l", str(self.size), "/" + self.path], SECONDS, progress)
-        argv = ["qemu-img", "create", "-q", "-f", self.format, "-o", QCOW2, "/" + self.path, str(self.size)]
-        return run_checked(host, argv, SECONDS, progress)
+            return ["fallocate", "-l", str(self.size), place]
+        return ["qemu-img", "create", "-q", "-f", self.format, "-o", QCOW2, place, str(self.size)]
 
     def verify(self, host: Host) -> None:
         """The file is there with what it was made for."""
@@ -141,16 +145,19 @@ def without_owner(record: Record, ahead: Ahead) -> Record:
 
 
 class RemoveDisk(Change):
-    """Remove the image file of a deleted machine. This cannot be taken back, and the plan says so before."""
+    """Remove the image file of a deleted machine. This cannot be taken back, and the plan says so before. `real` is
+    where the path led to when the plan was made."""
 
     kind = "disk-removal"
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, real: str | None = None) -> None:
+        self.path, self.real = path, real
         self.target, self.summary = "/" + path, f"remove /{path} and all that is on it"
 
     def check(self, host: Host) -> None:
-        """It is a regular file: never a device, a folder or what a link leads to."""
+        """It is a regular file: never a device, a folder or what a link leads to; and where the plan saw it."""
+        if self.real is not None and host.resolve(self.path) != self.real:
+            raise HostError(self.target, "a folder on its way has become a link", f"{self.target} is not removed")
         if host.stat(self.path, follow=False).kind != "file":
             raise HostError(self.target, "it is not a regular file", f"{self.target} is not removed")
 
