@@ -66,7 +66,7 @@ def test_after_the_installation(host: Host) -> None:
     assert [step.kind for step in plan.steps] == ["stop", "eject", "eject", "eject", "remove"]
     assert act(plan, host, Mode(yes=True)).exit_code == 0
     assert not host.exists(ANSWERS[1:])
-    drives = [each.split("dev='")[1][:3] for each in daemon.changed]
+    drives = [each.split('dev="')[1][:3] for each in daemon.changed]
     assert drives == ["sdb", "sdc", "sdd"] and all("<source" not in each for each in daemon.changed)
 
 

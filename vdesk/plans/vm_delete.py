@@ -16,6 +16,7 @@ from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.model.errors import HostError, NeedsRoot, Refused, problem
 from vdesk.plans import looking_glass, vm_far
 from vdesk.plans.vm_look import find_vm
+from vdesk.plans.vm_removable import why_kept
 from vdesk.vm.defined import Defined, read_defined
 from vdesk.vm.domain_xml import MARK
 
@@ -99,7 +100,7 @@ def _images(
     removed: list[RemoveDisk] = []
     kept = []
     for disk in found.disks:
-        if not disk.source or not host.exists(disk.source.lstrip("/")) or (disk.disc and disk.source not in found.made):
+        if not disk.source or not _there(host, disk.source) or (disk.disc and disk.source not in found.made):
             continue
         if not disks:
             kept.append((disk.source, "it is removed only with --disks"))
@@ -107,8 +108,11 @@ def _images(
             kept.append((disk.source, "it is no regular file, and vdesk empties no device"))
         elif disk.source in shared:
             kept.append((disk.source, f"{shared[disk.source]} uses it too"))
+        elif why := why_kept(host, disk.source):
+            kept.append((disk.source, why))
         else:
-            removed.append(RemoveDisk(disk.source.lstrip("/")))
+            place = disk.source.lstrip("/")
+            removed.append(RemoveDisk(place, host.resolve(place)))
     return removed, kept
 
 
@@ -118,8 +122,15 @@ def _others(libvirt: Libvirt, name: str) -> dict[str, str]:
     return {disk.source: other.name for other in others for disk in other.disks if disk.source}
 
 
+def _there(host: Host, path: str) -> bool:
+    try:
+        return host.exists(path.lstrip("/"))
+    except ValueError:  # with `..`: a path of nobody's making
+        return True
+
+
 def _kind(host: Host, path: str) -> str:
     try:
         return host.stat(path.lstrip("/"), follow=False).kind
-    except HostError:
+    except (HostError, ValueError):
         return ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from xml.etree.ElementTree import Element, SubElement, tostring
+
 from vdesk.changes.actions import Action
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Libvirt
+from vdesk.plans.vm_removable import why_answers_kept
 from vdesk.vm.defined import Defined, DefinedDisk
 
 SHELL = (
@@ -38,12 +41,19 @@ def finishing(host: Host, libvirt: Libvirt, found: Defined) -> list[Action]:
     if libvirt.far or not waits(found) or host.needs_root or not libvirt.agent_answers(found.name):
         return []
     steps = [_eject(libvirt, found, disk) for disk in found.disks if disk.disc and disk.source]
+    why = why_answers_kept(host, found.answers)
+    if why:
+        stays = f"leave {found.answers}, which may hold a password: {why}"
+        return [*steps, Action("keep", found.answers, stays, lambda progress: None)]
     gone = f"remove {found.answers}: Windows is installed, and the file holds a password"
     steps.append(Action("remove", found.answers, gone, lambda progress: host.remove(found.answers.lstrip("/"))))
     return steps
 
 
 def _eject(libvirt: Libvirt, found: Defined, disk: DefinedDisk) -> Action:
-    xml = f"<disk type='file' device='cdrom'><target dev='{disk.target}' bus='{disk.bus}'/><readonly/></disk>"
+    drive = Element("disk", type="file", device="cdrom")
+    SubElement(drive, "target", dev=disk.target, bus=disk.bus)
+    SubElement(drive, "readonly")
+    xml = tostring(drive, encoding="unicode")
     summary = f"take {disk.source} out of the drive {disk.target}"
     return Action("eject", disk.target, summary, lambda progress: libvirt.update(found.name, xml))
