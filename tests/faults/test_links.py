@@ -15,7 +15,7 @@ from vdesk.changes import undoing
 from vdesk.changes.executor import Mode, run
 from vdesk.changes.files import WriteFile
 from vdesk.changes.plan import Plan
-from vdesk.host import Host, captured
+from vdesk.host import Host, beside, captured
 from vdesk.model.errors import Refused, Untrusted, VdeskError
 from vdesk.model.report import Report
 
@@ -144,7 +144,12 @@ def test_every_write_stays_below_the_root(tree: Path) -> None:
         lambda host: host.write("d/passwd", b"x"),
         lambda host: host.create("d/new", b"x"),
         lambda host: host.append("d/passwd", b"x"),
-        lambda host: host.keep("d/passwd", "d/kept"),
+        lambda host: beside.second_name(host, "d/passwd", "d/kept"),
+        lambda host: beside.second_name(host, "top", "d/kept"),
+        lambda host: beside.copy(host, "d/passwd", "d/kept"),
+        lambda host: beside.copy(host, "top", "d/kept"),
+        lambda host: beside.succeed(host, "top", "d/passwd"),
+        lambda host: beside.flush(host, "d/passwd"),
         lambda host: host.rename("d/passwd", "d/kept"),
         lambda host: host.rename("top", "d/kept"),
         lambda host: host.remove("d/passwd"),
