@@ -11,8 +11,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.commands.running import Machines
+from tests.commands.running import Machines, vdesk
 from tests.trees import difference, snapshot
+from vdesk.cli.spoken import wrapped
 
 TOP = Path(__file__).resolve().parents[2]
 VDESK = ["-m", "vdesk"]
@@ -103,3 +104,23 @@ def test_a_terminal_without_the_sign(encoding: str, fresh: Machines) -> None:
             [sys.executable, *VDESK, "--root", str(root), *words], capture_output=True, cwd=TOP, env=env, check=True
         )
         assert b"GM206" in done.stdout and b"Traceback" not in done.stderr
+
+
+def test_no_name_is_cut_at_a_hyphen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package's name, or a rule's, is one word: it can be copied from one line."""
+    text = "install libvirt-daemon-system and virt-manager, or override the rule host-display; - goes without"
+    for width in range(30, 81):
+        assert not [line for line in wrapped(text, width).splitlines() if line.endswith("-") and line != "-"], width
+        monkeypatch.setenv("COLUMNS", str(width))
+        said = vdesk("bind", "--help").out + vdesk("create", "--help").out
+        assert not [line for line in said.splitlines() if line[-2:-1].isalpha() and line.endswith("-")], width
+
+
+def test_the_error_of_ctrl_c_has_a_line_of_its_own(fresh: Machines) -> None:
+    child = terminal(fresh("debian"), "bind", "01:00.0", "--no-color")
+    child.expect_exact("[y/N]: ")
+    child.sendintr()
+    if child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=5):
+        child.sendintr()
+        child.expect(pexpect.EOF)
+    assert "\r\nerror " in str(child.before)

@@ -88,8 +88,8 @@ def _run(argv: list[str], settings: Settings) -> int:
         return _elevate(error, settings)
     except VdeskError as error:
         return _emit(from_error(settings.command, error), settings)
-    except (KeyboardInterrupt, click.Abort):
-        return _emit(_interrupted(settings), settings)
+    except (KeyboardInterrupt, click.Abort) as ended:
+        return _emit(_interrupted(settings, ended), settings)
     except BrokenPipeError:
         raise
     except Unwritten as error:
@@ -158,7 +158,9 @@ def _elevate(error: NeedsRoot, settings: Settings) -> int:
     return _emit(Report(settings.command, error.exit_code, errors=[shown]), settings)
 
 
-def _interrupted(settings: Settings) -> Report:
+def _interrupted(settings: Settings, ended: BaseException) -> Report:
+    if isinstance(ended, click.Abort):  # at a question: off its line
+        click.echo(err=True)
     found = problem("interrupted", "interrupted", "Ctrl-C, or the end of the terminal", "nothing was left half-done")
     return Report(settings.command, INTERRUPTED, errors=[found])
 

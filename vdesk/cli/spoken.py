@@ -11,14 +11,25 @@ from vdesk import __version__
 from vdesk.render import spell_all
 from vdesk.render.language import catalogue, folder, speaker
 
+GLUE = "\ue000"  # for private use: stands for a hyphen while click wraps, which would cut a name at it
+
+
+def wrapped(text: str, width: int, first: str = "", later: str = "") -> str:
+    """A paragraph in lines of that width, cut between words only."""
+    return click.wrap_text(text.replace("-", GLUE), width, first, later).replace(GLUE, "-")
+
 
 class Formatter(click.HelpFormatter):
-    """Writes a help text in a language; the texts themselves stand in English at the commands."""
+    """Writes a help text in a language; the texts themselves stand in English at the commands. No word is cut."""
 
     language = ""
 
     def _words(self, text: str) -> str:
         return speaker(self.language)(text)
+
+    def write(self, string: str) -> None:
+        """Text as it is to be read."""
+        super().write(string.replace(GLUE, "-"))
 
     def write_heading(self, heading: str) -> None:
         """A heading."""
@@ -28,11 +39,11 @@ class Formatter(click.HelpFormatter):
         """Paragraphs; each is looked up as one line, as the catalogue has it."""
         if self.language:
             text = "\n\n".join(self._words(" ".join(each.split())) for each in text.split("\n\n"))
-        super().write_text(text)
+        super().write_text(text.replace("-", GLUE))
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Options or commands, each with what it does."""
-        super().write_dl([(name, self._words(text)) for name, text in rows], col_max, col_spacing)
+        super().write_dl([(name, self._words(text).replace("-", GLUE)) for name, text in rows], col_max, col_spacing)
 
 
 class Context(click.Context):
@@ -106,10 +117,19 @@ def confirmed(question: str, language: str) -> bool:
     found = catalogue(language)
     if found is None:
         return click.confirm(question, default=False, err=True)
-    yes = {"y", "yes", *found.label("y yes").split()}
     while True:
         asked = f"{found.say(question)} {found.label('[y/N]')}"
-        answer = click.prompt(asked, default="", show_default=False, err=True).strip().lower()
-        if answer in yes or answer in ("", "n", "no"):
-            return answer in yes
+        answer = click.prompt(asked, default="", show_default=False, err=True)
+        meant = says_yes(answer, language) if answer.strip() else False
+        if meant is not None:
+            return meant
         click.echo(found.say("Error: invalid input"), err=True)
+
+
+def says_yes(answer: str, language: str) -> bool | None:
+    """Whether a word is yes or no, in the language or in English; None for any other."""
+    found = catalogue(language)
+    word = answer.strip().lower()
+    if word in {"y", "yes", *(found.label("y yes").split() if found else ())}:
+        return True
+    return False if word in ("n", "no") else None
