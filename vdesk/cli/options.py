@@ -101,7 +101,7 @@ class Settings:
         """Where and how to render."""
         from vdesk.render import Output
 
-        return Output(self.json, self.plain, self.verbose, self._shown_root, self.language)
+        return Output(self.json, self.plain, self.verbose, self._shown_root, self.language, self.command == "setup")
 
     def trace(self, text: str) -> None:
         """One line for -v."""

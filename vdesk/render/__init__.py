@@ -14,13 +14,15 @@ from vdesk.model.report import Report
 
 class Output(Record):
     """Where and how to render: `plain` is without colour, `root` the folder of a captured machine; `language` is one
-    of vdesk.render.language.LANGUAGES, empty for English, and never counts for JSON."""
+    of vdesk.render.language.LANGUAGES, empty for English, and never counts for JSON; `brief` tells of a new file
+    only how long it is, for the plans of many commands in one."""
 
     json: bool = False
     plain: bool = False
     verbose: bool = False
     root: str = ""
     language: str = ""
+    brief: bool = False
 
 
 def emit(report: Report, output: Output) -> None:

@@ -23,6 +23,7 @@ LABEL = 9
 UNPRINTABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 """Control characters but tab and newline, marks of writing direction, bytes that were no UTF-8."""
 NO_WRAP, WIDTH = 100_000, 80
+NEW_FILE, FEW_LINES = "--- /dev/null", 10
 QUESTION_LINES = 40  # of one preview, before the question and after a no: the words have to stay in sight
 
 
@@ -125,10 +126,8 @@ def write(report: Report, output: Output) -> None:
         view(out, report, output)
     if report.command not in ("check", "doctor"):
         write_findings(out, report)
-    if report.command == "setup":  # the plans of many commands
-        write_changes(out, report, output, QUESTION_LINES, "-v")
-    else:
-        write_changes(out, report, output, QUESTION_LINES if report.exit_code == INTERRUPTED else NO_WRAP)
+    cut = output.brief or report.exit_code == INTERRUPTED
+    write_changes(out, report, output, QUESTION_LINES if cut else NO_WRAP)
     for note in report.notes:
         out.line(note)
     sys.stdout.flush()
@@ -162,20 +161,25 @@ def write_findings(out: Writer, report: Report) -> None:
             out.say("do", each.remedy, "dim", indent=LABEL)
 
 
-def write_changes(
-    out: Writer, report: Report, output: Output, most: int = NO_WRAP, more: str = "--dry-run"
-) -> None:
+def write_changes(out: Writer, report: Report, output: Output, most: int = NO_WRAP) -> None:
     """Every change: its state, what it is, and `most` lines of its preview where that is still to come or was asked
     for."""
     for each in report.changes:
         out.say(each.state, each.summary, STATE_STYLE.get(each.state, ""))
         if each.diff and (each.state == "planned" or output.verbose):
-            _diff(out, each, NO_WRAP if output.verbose else most, more)
+            _diff(out, each, output, most)
 
 
-def _diff(out: Writer, change: ChangeView, most: int, more: str) -> None:
+def _diff(out: Writer, change: ChangeView, output: Output, most: int) -> None:
     lines = change.diff.rstrip("\n").split("\n")
+    new = sum(line[:1] == "+" for line in lines[2:])
+    if output.verbose:
+        most = NO_WRAP
+    elif output.brief and lines[0] == NEW_FILE and new > FEW_LINES:
+        out.raw(" " * LABEL + out.words(f"a new file of {new} lines; see them with --dry-run -v"), "dim")
+        return
     if len(lines) > most + 1:  # the last one takes no more room than these words
+        more = "--dry-run -v" if output.brief else "--dry-run"
         lines[most:] = [out.words(f"... and {len(lines) - most} lines more; see them all with {more}")]
     for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
