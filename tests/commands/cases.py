@@ -111,7 +111,10 @@ CASES = {
     ),
     "setup-plan": Case(
         ("setup -n", f"setup -n --gpu none --os linux --iso {ISO}", "install -n"),
-        (*USUAL, "no-iommu", "off-in-kernel", "single-gpu", "identical-gpus", "no-tpm", "shared-group", "empty"),
+        (
+            *(*USUAL, "no-iommu", "off-in-kernel", "single-gpu", "identical-gpus", "no-tpm", "shared-group", "empty"),
+            "intel-hybrid",
+        ),
     ),
     "setup-road": Case(
         (

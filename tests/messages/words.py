@@ -78,6 +78,7 @@ PHRASES: tuple[str, ...] = (
     "integer range", "float range", "{number} group in /{path}", "{number} groups in /{path}", "{one} and {two}",
     "{one} or {two}",
     "{one}, then {two}", "you lose {lost}", "found: {path}",
+    "{output} connected", "{output} disconnected",
 )  # fmt: skip
 
 # Single words that are shown, where nothing tells them from a key. They are looked up only where they stand alone.
@@ -91,7 +92,7 @@ LABELS: tuple[str, ...] = (
     "error", "why", "do", "seen", "next", "ok", "info", "warn", "FAIL", "fail", "unknown", "planned", "done", "skipped",
     "undone", "failed", "device", "trial", "machine", "card", "display", "seat", "held by", "ROM", "reset", "mode",
     "UEFI", "hook", "taken", "other", "state", "kernel", "differ", "disk", "devices", "guest", "firmware", "cpus",
-    "memory", "disc", "network", "usb", "rom", "input", "screen", "note", "node", "pinning", "[y/N]", "y yes", "to do",
+    "memory", "disc", "network", "usb", "rom", "input", "screen", "note", "node", "pinning", "[y/N]", "[Y/n]", "y yes", "to do",
     "not yet", "left out",
 )  # fmt: skip
 

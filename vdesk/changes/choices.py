@@ -17,7 +17,8 @@ WITHOUT = "none"
 
 @dataclass(eq=False, repr=False)
 class Choices:
-    """None: not chosen yet. `gpu` is an address or WITHOUT, `virtio_iso` a path or WITHOUT. `reboot` is not kept."""
+    """None: not chosen yet. `gpu` is an address or WITHOUT, `virtio_iso` a path or WITHOUT; `force` are the rules of
+    bind that are overridden for the card. `reboot` is not kept."""
 
     gpu: str | None = None
     single_gpu: bool = False
@@ -29,6 +30,7 @@ class Choices:
     cpus: int | None = None
     memory: str | None = None
     disk: str | None = None
+    force: tuple[str, ...] = ()
     igfx_off: bool = False
     pt: bool = False
     reboot: bool | None = None
@@ -38,8 +40,10 @@ class Choices:
         return {name: value for name, value in asdict(self).items() if name != "reboot"}
 
     def over(self, kept: Choices) -> Choices:
-        """These, and where nothing was chosen what was kept from before."""
-        silent = {"single_gpu": False, "igfx_off": False, "pt": False}  # what an option that was not given leaves
+        """These, and where nothing was chosen what was kept from before; of another card than then nothing is."""
+        if self.gpu not in (None, kept.gpu) or (self.single_gpu and not kept.single_gpu):
+            kept = replace(kept, gpu=None, single_gpu=False, force=())
+        silent = {"single_gpu": False, "igfx_off": False, "pt": False, "force": ()}  # of an option that was not given
         return replace(kept, **{name: value for name, value in asdict(self).items() if value != silent.get(name)})
 
 
@@ -54,8 +58,11 @@ def read(host: Host) -> Choices:
     if not isinstance(found, dict):
         return Choices()
     kinds = {"boot": bool, "single_gpu": bool, "igfx_off": bool, "pt": bool, "cpus": int}
-    known = {each.name for each in fields(Choices)} - {"reboot"}
-    return Choices(**{name: value for name, value in found.items() if name in known and _is(value, kinds, name)})
+    known = {each.name for each in fields(Choices)} - {"reboot", "force"}
+    force = found.get("force")
+    rules = tuple(each for each in force if isinstance(each, str)) if isinstance(force, list) else ()
+    kept = {name: value for name, value in found.items() if name in known and _is(value, kinds, name)}
+    return Choices(**kept, force=rules)
 
 
 def _is(value: object, kinds: dict[str, type], name: str) -> bool:
@@ -70,10 +77,11 @@ def keep(host: Host, choices: Choices) -> None:
     host.write(PATH, (json.dumps(choices.as_json(), indent=1) + "\n").encode(), 0o600)
 
 
-def forget(host: Host) -> None:
-    """All is done: nothing has to be remembered."""
+def forget(host: Host) -> bool:
+    """All is done, or taken back: nothing has to be remembered; whether something was."""
     try:
         host.stat(PATH, follow=False)
         host.remove(PATH)
     except Absent:
-        return
+        return False
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from vdesk.changes import choices
 from vdesk.changes import journal as log
 from vdesk.changes.executor import Mode, consent
 from vdesk.changes.journal import Entry, Journal
@@ -94,6 +95,8 @@ def undo(host: Host, number: int | None, everything: bool, mode: Mode, keep: Col
     if not consent(Report("undo", changes=report.changes, notes=[*kept, "Take back:"]), host, mode):
         return Report("undo", INTERRUPTED, notes=["nothing was changed"])
     report = take_all_back(host, chosen, mode, "undo")
+    if everything and not keep and not report.errors and choices.forget(host):
+        report.notes.append("What was chosen in vdesk setup is forgotten, too.")
     report.notes += kept
     return report
 

@@ -80,6 +80,7 @@ taken = _functions(lambda device: device.is_vfio)
 every = _functions(lambda device: True)
 cards = _functions(lambda device: device.is_gpu)
 cards_or_none = _functions(lambda device: device.is_gpu, ("auto", "none"))
+cards_or_without = _functions(lambda device: device.is_gpu, ("none",))
 
 
 # --- what libvirt knows

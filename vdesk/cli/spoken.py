@@ -112,15 +112,16 @@ def speak(language: str) -> None:
     gettext.textdomain("vdesk" if language else "messages")
 
 
-def confirmed(question: str, language: str) -> bool:
-    """Whether the answer to a question is yes. In every language y and n count too; anything else is asked again."""
+def confirmed(question: str, language: str, default: bool = False) -> bool:
+    """Whether the answer to a question is yes, the default for an empty line. In every language y and n count too;
+    anything else is asked again."""
     found = catalogue(language)
     if found is None:
-        return click.confirm(question, default=False, err=True)
+        return click.confirm(question, default=default, err=True)
     while True:
-        asked = f"{found.say(question)} {found.label('[y/N]')}"
+        asked = f"{found.say(question)} {found.label('[Y/n]' if default else '[y/N]')}"
         answer = click.prompt(asked, default="", show_default=False, err=True)
-        meant = says_yes(answer, language) if answer.strip() else False
+        meant = says_yes(answer, language) if answer.strip() else default
         if meant is not None:
             return meant
         click.echo(found.say("Error: invalid input"), err=True)

@@ -14,31 +14,51 @@ from vdesk.changes.drivers import VFIO
 from vdesk.changes.executor import Mode, may_change, run
 from vdesk.changes.undoing import entries, readable_entries
 from vdesk.host import Host
-from vdesk.model.errors import INTERRUPTED, NOT_READY, OK
+from vdesk.model import report as state
+from vdesk.model.errors import INTERRUPTED, NOT_READY, OK, problem
 from vdesk.model.finding import Finding
-from vdesk.model.report import SKIPPED as NOT_RUN
 from vdesk.model.report import ChangeView, Report
-from vdesk.plans import vm_far
-from vdesk.plans.setup_ask import Talk, ask
-from vdesk.plans.setup_steps import BLOCKED, DONE, PLANNED, ROAD, SKIPPED, TODO, Scene, Step
+from vdesk.plans import setup_gives, setup_steps, setup_words, vm_far
+from vdesk.plans.setup_ask import Talk, ask, earlier
+from vdesk.plans.setup_itself import by_itself
+from vdesk.plans.setup_steps import BLOCKED, DONE, PLANNED, SKIPPED, TODO, Scene, Step
 from vdesk.plans.setup_vm import machine
 
 COMMAND = "setup"
 Judge = Callable[[Host], Sequence[Finding]]
 DECLINED = "you said no"
-ALL: Sequence[Callable[[Scene], Step]] = (*ROAD, machine)
+GO_ON = "go on with: sudo vdesk setup"
+ALL: Sequence[Callable[[Scene], Step]] = (
+    setup_steps.packages, setup_steps.firmware, setup_steps.argument, setup_steps.reboot,
+    setup_gives.card, setup_gives.hooks, setup_gives.binding,
+    setup_steps.installer, setup_steps.drivers, machine,
+)  # fmt: skip
 
 
-def setup(host: Host, choices: Choices, mode: Mode, talk: Talk | None, judge: Judge, uri: str | None = None) -> Report:
-    """Go as far as the machine, and the person, let it; `judge` are the checks of the processor and the IOMMU.
+def setup(
+    host: Host,
+    choices: Choices,
+    mode: Mode,
+    talk: Talk | None,
+    judge: Judge,
+    uri: str | None = None,
+    *,
+    again: bool = False,
+) -> Report:
+    """Go as far as the machine, and the person, let it; `judge` are the checks of the processor and the IOMMU. With
+    `again` what was chosen in earlier runs does not count.
 
-    Exit 3 when something is left, 130 on an interrupt."""
-    vm_far.refuse(uri, "the way is gone")
+    WrongUsage before anything is changed or kept. Exit 3 when something is left, 130 on an interrupt."""
+    vm_far.refuse(uri, "vdesk setup works")
+    said = setup_words.checked(host, choices)
     if not mode.dry_run:
         may_change(host, mode)
-    whole = choices.over(kept.read(host))
-    if not mode.dry_run and whole.as_json() != Choices().as_json():
+    before = Choices() if again else setup_words.sound(kept.read(host))
+    whole = said.over(before)
+    if not mode.dry_run and (again or whole.as_json() != Choices().as_json()):
         kept.keep(host, whole)
+    if talk is not None:
+        earlier(before, talk)
     scene = Scene(host, whole, readable_entries if mode.dry_run else entries, judge, mode.dry_run, uri)
     scene.assumes = mode.dry_run and not mode.yes
     return _Road(scene, mode, talk).go()
@@ -53,20 +73,38 @@ class _Road:
         self.steps: list[Step] = []
 
     def go(self) -> Report:
-        """Every step, until one fails or the machine reboots."""
+        """Every step, until one fails or the machine reboots; what was done before an interrupt stays, and is said."""
+        try:
+            return self._go()
+        except KeyboardInterrupt:
+            why = "Ctrl-C, or the end of the terminal"
+            self.report.errors.append(problem("interrupted", "interrupted", why, self._stays()))
+            self.report.exit_code = INTERRUPTED
+            return self.report
+
+    def _go(self) -> Report:
         for number, decide in enumerate(ALL, 1):
             step = decide(self.scene)
             self.steps.append(step)
             asks = step.choose and step.plan is None  # the question tells the rest
             self._tell(f"[{number}/{len(ALL)}] {step.title}" + ("" if asks else f": {_told(step)}"))
+            if not asks and step.id != "reboot" and step.plan is None and step.state in (TODO, BLOCKED):
+                self._tell(f"  {step.command}")
             ended = self._take(step, decide)
             if ended is not None:
                 self._fill()
                 self.report.exit_code, self.report.errors = ended.exit_code, ended.errors
                 self.report.notes += ended.notes
+                if ended.exit_code == INTERRUPTED:
+                    self.report.notes.append(f"The steps before: {self._stays()}")
                 return self.report
         self._end()
         return self.report
+
+    def _stays(self) -> str:
+        done = [each.summary for each in self.report.changes if each.state == state.DONE]
+        stays = "what was done before stays, see: vdesk history" if done else "nothing was changed"
+        return f"{stays}; {GO_ON}"
 
     def _take(self, step: Step, decide: Callable[[Scene], Step]) -> Report | None:
         """Take one step; a report where the whole command ends with it."""
@@ -94,17 +132,23 @@ class _Road:
         return None
 
     def _chosen(self, step: Step, decide: Callable[[Scene], Step]) -> Step:
-        """The step after its choice was made: by the person, or where nobody is asked, by what is recommended."""
-        if self.talk is not None:
-            ask(self.scene, step.choose, self.talk)
-        elif not _by_itself(self.scene, step):
-            return step
-        if not self.mode.dry_run:
-            kept.keep(self.scene.host, self.scene.choices)
-        self.steps[-1] = again = decide(self.scene)
-        if self.mode.dry_run and again.state == DONE:
-            again.state = PLANNED
-        return again
+        """The step after its choices were made: by the person, or where nobody is asked, by what is recommended. A
+        choice that the machine would not have is asked for again; one that nobody made is not kept."""
+        asked: set[str] = set()
+        while step.choose and (step.choose not in asked or step.wrong):
+            if self.talk is not None:
+                if step.wrong:
+                    self._tell(step.why)
+                ask(self.scene, step.choose, self.talk)
+                if not self.mode.dry_run:
+                    kept.keep(self.scene.host, self.scene.choices)
+            elif not by_itself(self.scene, step):
+                return step
+            asked.add(step.choose)
+            self.steps[-1] = step = decide(self.scene)
+        if self.mode.dry_run and step.state == DONE:
+            step.state = PLANNED
+        return step
 
     def _done(self, step: Step) -> None:
         if step.id == "packages" and step.plan:
@@ -130,7 +174,7 @@ class _Road:
         if choices.reboot is False or (self.mode.yes and not choices.reboot):
             return None
         if not host.is_live:
-            self.report.changes.append(ChangeView("reboot", step.command, "reboot this machine", state=NOT_RUN))
+            self.report.changes.append(ChangeView("reboot", step.command, "reboot this machine", state=state.SKIPPED))
             return None
 
         def do(progress: Progress) -> None:
@@ -138,6 +182,8 @@ class _Road:
 
         kept.keep(host, choices)
         said = ["Every program that is open ends, and what is not saved in it is lost."]
+        if self.scene.menus:
+            said.append(f"What to do then: {self.scene.menus}.")
         step_of = Action("reboot", " ".join(argv), "reboot this machine now", do)
         found = act(Actions(COMMAND, [step_of], intro=said, ask=True), host, self.mode)
         if found.exit_code == INTERRUPTED and not found.errors:
@@ -149,7 +195,7 @@ class _Road:
         return Report(COMMAND, NOT_READY, notes=["After the reboot, go on with: sudo vdesk setup"])
 
     def _tell(self, text: str) -> None:
-        if self.talk is not None:
+        if self.talk is not None and text.strip():
             self.talk.say(text)
 
     def _fill(self) -> None:
@@ -171,29 +217,5 @@ class _Road:
 
 
 def _told(step: Step) -> str:
-    return {DONE: "done", SKIPPED: "left out", BLOCKED: "not yet", TODO: "to do"}[step.state] + f", {step.why}"
-
-
-def _by_itself(scene: Scene, step: Step) -> bool:
-    """Choose as recommended, where nobody is asked; a disc has to be named, but for a plan that is only shown;
-    that of --yes is what --yes does."""
-    from vdesk.plans import setup_card, setup_media
-    from vdesk.plans.setup_vm import usual_name
-
-    if step.choose == "gpu":
-        free = [each for each in setup_card.options(scene.host) if not each.busy]
-        if len(free) != 1 or free[0].doubt:
-            step.command = step.command if len(free) == 1 else "vdesk setup --gpu ADDR"
-            return False
-        scene.choices.gpu = free[0].address
-    elif step.choose == "boot":
-        scene.choices.boot = bool(setup_card.unsteady(scene.host, scene.choices.gpu))
-    elif step.choose == "name":
-        scene.choices.name = usual_name(scene)
-    elif step.choose == "iso" and scene.assumes and setup_media.installers(scene.host):
-        scene.choices.iso = setup_media.installers(scene.host)[0]
-    elif step.choose == "virtio_iso" and scene.choices.virtio_iso is None:
-        scene.choices.virtio_iso = kept.WITHOUT
-    else:
-        return False
-    return True
+    words = {SKIPPED: "left out", BLOCKED: "not yet", TODO: "to do"}
+    return f"{words[step.state]}, {step.why}" if step.state in words else step.why

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from vdesk.changes.choices import WITHOUT
+from vdesk.changes.choices import WITHOUT, Choices
 from vdesk.host.account import home
 from vdesk.model.errors import VdeskError
-from vdesk.plans import setup_card, setup_media
+from vdesk.plans import setup_card, setup_media, single_gpu
 from vdesk.plans.setup_steps import Scene
 from vdesk.plans.setup_vm import usual_name
 from vdesk.vm.words import check_name
@@ -28,17 +28,50 @@ class Talk(Protocol):
         """Yes or no; the default for an empty line."""
         ...
 
+    def meant(self, answer: str) -> bool | None:
+        """Whether a line is a yes or a no in the language that is spoken; None for anything else."""
+        ...
+
 
 def ask(scene: Scene, choice: str, talk: Talk) -> None:
     """Ask for one choice and remember it in the scene."""
-    {"gpu": _gpu, "boot": _boot, "iso": _iso, "virtio_iso": _virtio, "name": _name}[choice](scene, talk)
+    {
+        "gpu": _gpu,
+        "force": _force,
+        "single_gpu": _single,
+        "without": _without,
+        "boot": _boot,
+        "iso": _iso,
+        "virtio_iso": _virtio,
+        "name": _name,
+    }[choice](scene, talk)
 
 
-def _until(talk: Talk, question: str, default: str, take: Callable[[str], None]) -> None:
-    """Ask until the answer can be taken."""
+def earlier(kept: Choices, talk: Talk) -> None:
+    """Tell what earlier runs have chosen, which is not asked again, and how to choose anew."""
+    said = {name: value for name, value in kept.as_json().items() if value not in (None, False, ()) or name == "boot"}
+    words = [_word(name, value) for name, value in said.items() if value is not None]
+    if words:
+        talk.say(f"Chosen before: {' '.join(words)}")
+        talk.say("An option chooses anew, and --again asks for all of it.")
+
+
+def _word(name: str, value: object) -> str:
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{'' if value else 'no-'}{option}"
+    return " ".join(f"--{option} {each}" for each in (value if isinstance(value, tuple) else (value,)))
+
+
+def _until(talk: Talk, question: str, default: str, take: Callable[[str], None], no: str = "") -> None:
+    """Ask until the answer can be taken. Where `no` is an answer, yes is the one in brackets, and no is that one."""
     while True:
+        answer = talk.text(question, default)
+        meant = talk.meant(answer) if no else None
+        if meant is not None and (default != no or not meant):
+            answer = default if meant else no
         try:
-            take(talk.text(question, default))
+            take(answer)
         except VdeskError as error:
             talk.say(f"{error.problems[0].what}: {error.problems[0].cause}; {error.problems[0].remedy}")
             continue
@@ -65,9 +98,47 @@ def _gpu(scene: Scene, talk: Talk) -> None:
             why = mine.busy if mine else "no graphics card is at that address"
             free = [each.address for each in found if not each.busy]
             raise WrongUsage(problem("vm.which-gpu", f"not {address}", why, f"take {' or '.join([*free, WITHOUT])}"))
-        scene.choices.gpu = address
+        if address != scene.choices.gpu:
+            scene.choices.gpu, scene.choices.force = address, ()
 
-    _until(talk, "Which card goes to the machine?", best.address if best else WITHOUT, take)
+    _until(talk, "Which card goes to the machine?", best.address if best else WITHOUT, take, WITHOUT)
+
+
+def _force(scene: Scene, talk: Talk) -> None:
+    mine = next((each for each in setup_card.options(scene.host) if each.address == scene.choices.gpu), None)
+    kept = mine.kept(scene.choices.force) if mine else []
+    for each in kept:
+        talk.say(f"  {each.address}  {each.reason}")
+        talk.say(f"    {each.remedy}")
+    talk.say(
+        "Nothing is taken from it now. The machine is made with the card in it, and each start looks again at who has "
+        "it; at every boot it is taken before a program can open it."
+    )
+    if talk.yes("Go on with this card all the same?"):
+        scene.choices.force = tuple(dict.fromkeys([*scene.choices.force, *(each.rule for each in kept)]))
+
+
+def _single(scene: Scene, talk: Talk) -> None:
+    """The only card: what giving it away means, before anything is installed for it."""
+    for each in setup_card.options(scene.host):
+        talk.say(f"  {each.address}  {each.shown}")
+    talk.say("There is no other card that could go. This one can, and then the desktop ends while the machine runs:")
+    talk.say(single_gpu.NO_PICTURE.format(name="the virtual machine"))
+    if talk.yes("Give the desktop's own card away while the machine runs?"):
+        scene.choices.single_gpu = True
+    else:
+        _no_card(scene, talk)
+
+
+def _without(scene: Scene, talk: Talk) -> None:
+    for each in setup_card.options(scene.host):
+        talk.say(f"  {each.address}  {each.shown}")
+    _no_card(scene, talk)
+
+
+def _no_card(scene: Scene, talk: Talk) -> None:
+    if talk.yes("Make the machine without a card?"):
+        scene.choices.gpu, scene.choices.single_gpu = WITHOUT, False
 
 
 def _boot(scene: Scene, talk: Talk) -> None:
@@ -93,7 +164,7 @@ def _iso(scene: Scene, talk: Talk) -> None:
         if path:
             scene.choices.iso = setup_media.disc(scene.host, path, "--iso").path
 
-    _until(talk, "Path of the installation disc (- for later)", found[0] if found else "-", take)
+    _until(talk, "Path of the installation disc (- for later)", found[0] if found else "-", take, "-")
 
 
 def _virtio(scene: Scene, talk: Talk) -> None:
@@ -105,7 +176,7 @@ def _virtio(scene: Scene, talk: Talk) -> None:
         path = _path(scene, answer)
         scene.choices.virtio_iso = setup_media.disc(scene.host, path, "--virtio-iso").path if path else WITHOUT
 
-    _until(talk, "Path of the drivers' disc (- goes without)", "-", take)
+    _until(talk, "Path of the drivers' disc (- goes without)", "-", take, "-")
 
 
 def _name(scene: Scene, talk: Talk) -> None:

@@ -15,8 +15,8 @@ from vdesk.host.iommu_state import WITHOUT_IRQ_REMAP, state
 from vdesk.model.errors import Refused, VdeskError, WrongUsage
 from vdesk.model.finding import FAIL, UNKNOWN, Finding
 from vdesk.model.kernel_args import effect, split
-from vdesk.plans import boot_binding, hook, setup_card, setup_media
 from vdesk.plans import iommu as iommu_plans
+from vdesk.plans import setup_media
 from vdesk.plans.firmware_menus import into_the_setup, menu
 from vdesk.plans.install import install
 from vdesk.vm.words import shown_size
@@ -28,7 +28,7 @@ REBOOT_FIRST = "after the reboot"
 @dataclass(eq=False, repr=False)
 class Step:
     """One step. `plan` takes it; `choose` names the choice that a person has to make first; without either, a `todo`
-    is a person's own to do, as `command` says."""
+    is a person's own to do, as `command` says. `wrong` is the id of what its planner would not have."""
 
     id: str
     title: str
@@ -37,6 +37,7 @@ class Step:
     command: str = ""
     plan: Plan | None = None
     choose: str = ""
+    wrong: str = ""
 
     def as_json(self) -> dict[str, str]:
         """The step with the keys of the contract."""
@@ -46,7 +47,9 @@ class Step:
 @dataclass(eq=False, repr=False)
 class Scene:
     """What the steps look at. `assumes`: a plan is shown, and a disc that is found stands for the one that a person
-    would name. `reboot` says why this boot has to end before the road goes on; empty where it need not."""
+    would name. `reboot` says why this boot has to end before the road goes on; empty where it need not. `menus` is
+    what to do in the firmware's setup then, `undecided` why nothing is done for a card yet, `unsaid` what was chosen
+    because nobody is asked."""
 
     host: Host
     choices: Choices
@@ -57,7 +60,9 @@ class Scene:
     assumes: bool = False
     reboot: str = ""
     setup_of_firmware: bool = False
-    notes: list[str] = field(default_factory=list)
+    menus: str = ""
+    undecided: str = ""
+    unsaid: set[str] = field(default_factory=set)
 
     def finding(self, name: str) -> Finding:
         """What the check of that id says; read once until the host's memory is cleared."""
@@ -85,8 +90,9 @@ def firmware(scene: Scene) -> Step:
         return Step("firmware", title, TODO, f"{why}: {wrong[0].cause}", wrong[0].remedy)
     if "virtual machine" in wrong[0].remedy:  # a virtual machine's own firmware has no such switch
         return Step("firmware", title, TODO, why, wrong[0].remedy)
-    scene.reboot, scene.setup_of_firmware = "the firmware's setup", True
-    return Step("firmware", title, TODO, why, menu(scene.host, here.vendor))
+    scene.reboot, scene.setup_of_firmware = "what is set in the firmware", True
+    scene.menus = menu(scene.host, here.vendor)
+    return Step("firmware", title, TODO, why, scene.menus)
 
 
 def argument(scene: Scene) -> Step:
@@ -142,80 +148,6 @@ def reboot(scene: Scene) -> Step:
     return Step("reboot", "Reboot", TODO, f"{scene.reboot} counts from the next boot on", line)
 
 
-def card(scene: Scene) -> Step:
-    """Which card goes, and what is lost by it."""
-    title, chosen = "The card", scene.choices.gpu
-    if chosen == WITHOUT:
-        return Step("card", title, SKIPPED, "the machine gets no card: you said so")
-    if scene.choices.single_gpu:
-        return Step("card", title, DONE, "the desktop's own card: the desktop ends while the machine runs")
-    found = setup_card.options(scene.host)
-    if scene.reboot or not state(scene.host).is_on:
-        likely = [each for each in found if each.device.group is None and each.busy.endswith("the IOMMU is off")]
-        hint = f"; likely {likely[0].address} {likely[0].device.name}" if likely and chosen is None else ""
-        return Step("card", title, BLOCKED, (REBOOT_FIRST if scene.reboot else "the IOMMU is off") + hint)
-    mine = next((each for each in found if each.address == chosen), None)
-    best = setup_card.recommended(found)
-    able = best or next((each for each in found if not each.busy), None)
-    if mine and not mine.busy:
-        return Step("card", title, DONE, f"{mine.address} {mine.shown}")
-    if mine is None and able is not None:
-        why = f"recommended: {best.address} {best.shown}" if best else f"{able.address} {able.shown}"
-        return Step("card", title, TODO, why, f"vdesk setup --gpu {able.address}", choose="gpu")
-    why = f"{mine.address} {mine.shown}" if mine else "; ".join(f"{each.address} {each.shown}" for each in found)
-    return Step("card", title, BLOCKED, why or "there is no graphics card", _way_out(found))
-
-
-def _way_out(found: list[setup_card.Option]) -> str:
-    """What helps where no card can go."""
-    ways = []
-    if len(found) > 1 and any("of its group" in each.busy for each in found):
-        ways.append("put the card into another slot (see vdesk groups)")
-    elif len(found) > 1:
-        ways.append("connect the monitor to the other card, and choose that one first in the firmware's setup")
-    if found:
-        ways.append("give the desktop's own card away while the machine runs: vdesk setup --single-gpu")
-    return "; or ".join([*ways, "do without: vdesk setup --gpu none"])
-
-
-def hooks(scene: Scene) -> Step:
-    """The hook that takes the card at a start, and gives it back."""
-    title = "The libvirt hook"
-    if scene.choices.gpu == WITHOUT:
-        return Step("hook", title, SKIPPED, "without a card it has nothing to do")
-    return planned("hook", title, "vdesk hook install", lambda: hook.install(scene.host), "it is there")
-
-
-def binding(scene: Scene) -> Step:
-    """At every boot, or only while the machine runs."""
-    title, choices = "The card at boot", scene.choices
-    if choices.gpu == WITHOUT or choices.single_gpu:
-        why = "no card is given away" if choices.gpu == WITHOUT else "the desktop has it until the machine starts"
-        return Step("bind", title, SKIPPED, why)
-    if choices.boot is False:
-        return Step("bind", title, SKIPPED, "the hook takes the card at each start, and gives it back at the end")
-    if scene.reboot or choices.gpu is None:
-        return Step("bind", title, BLOCKED, REBOOT_FIRST if scene.reboot else "a card has to be chosen first")
-    line = f"vdesk bind {choices.gpu} --boot"
-    if choices.boot is None:
-        why = "at every boot, or only while the machine runs: the hook then takes the card at each start"
-        better = setup_card.unsteady(scene.host, choices.gpu)
-        why += f"; recommended: at every boot, for {better}" if better else ""
-        return Step("bind", title, TODO, why, line, choose="boot")
-    return planned("bind", title, line, lambda: _bind(scene), "it is bound at every boot")
-
-
-def _bind(scene: Scene) -> Plan:
-    from vdesk.model.address import parse_address
-
-    host, address = scene.host, parse_address(scene.choices.gpu or "")
-    entries = scene.entries(host)
-    if not setup_card.unsteady(host, str(address)):
-        return boot_binding.bind(host, [address], entries)
-    # Not now: a driver that lets go badly is not asked to, so who has the card open is all the same too.
-    return boot_binding.bind(host, [address], entries, force=("in-use",), wait=True)
-
-
 def installer(scene: Scene) -> Step:
     """The disc that the guest is installed from."""
     title, chosen = "The installation disc", scene.choices.iso
@@ -236,11 +168,16 @@ def drivers(scene: Scene) -> Step:
 
     title, choices = "The VirtIO drivers", scene.choices
     if choices.virtio_iso == WITHOUT:
-        return Step("virtio", title, SKIPPED, "the machine gets a slower disk and network: you said so")
-    if choices.iso is None:
+        why = "no disc with them was found" if "virtio_iso" in scene.unsaid else "you said so"
+        return Step("virtio", title, SKIPPED, f"the machine gets a slower disk and network: {why}")
+    try:
+        os = setup_media.guest(scene.host, choices.iso, choices.os) if choices.iso is not None else None
+    except VdeskError:
+        os = None
+    if os is None or choices.iso is None:
         return Step("virtio", title, BLOCKED, "the installation disc tells whether the guest needs them")
     try:
-        if not setup_media.wants_drivers(setup_media.guest(scene.host, choices.iso, choices.os)):
+        if not setup_media.wants_drivers(os):
             return Step("virtio", title, SKIPPED, "the guest has them")
         if choices.virtio_iso is not None:
             setup_media.disc(scene.host, choices.virtio_iso, "--virtio-iso")
@@ -256,11 +193,6 @@ def drivers(scene: Scene) -> Step:
     return Step("virtio", title, TODO, why, "vdesk setup --virtio-iso FILE", choose="virtio_iso")
 
 
-ROAD: Sequence[Callable[[Scene], Step]] = (
-    packages, firmware, argument, reboot, card, hooks, binding, installer, drivers,
-)  # fmt: skip
-
-
 def _wrong(found: Sequence[Finding]) -> list[Finding]:
     """What is wrong or unknown, the certain first."""
     return sorted((each for each in found if each.level in (FAIL, UNKNOWN)), key=lambda each: each.level != FAIL)
@@ -272,7 +204,7 @@ def planned(name: str, title: str, line: str, planner: Callable[[], Plan], there
         plan = planner()
     except (Refused, WrongUsage) as error:
         first = error.problems[0]
-        return Step(name, title, refused, f"{first.what}: {first.cause}", first.remedy)
+        return Step(name, title, refused, f"{first.what}: {first.cause}", first.remedy, wrong=first.id)
     if not plan.changes:
         return Step(name, title, DONE, there, line)
     return Step(name, title, TODO, plan.changes[0].summary, line, plan)

@@ -13,6 +13,8 @@ from vdesk.vm.spec import Request
 
 DEFINED = "etc/libvirt/qemu"
 TITLE = "The virtual machine"
+OF_NAMES = ("usage.name", "usage.vm-exists", "vm.disk-exists")
+"""Ids of what is wrong with a name, or with the files that would have it."""
 
 
 def machine(scene: Scene) -> Step:
@@ -28,7 +30,10 @@ def machine(scene: Scene) -> Step:
         return Step("vm", TITLE, BLOCKED, "it needs an installation disc")
     if choices.gpu is None and not choices.single_gpu:
         return Step("vm", TITLE, BLOCKED, "a card has to be chosen first, or none")
+    if scene.undecided:
+        return Step("vm", TITLE, BLOCKED, scene.undecided)
     line = f"vdesk create {choices.name or 'NAME'} --iso {choices.iso} --gpu {choices.gpu or 'auto'}"
+    line += " --single-gpu" * choices.single_gpu + "".join(f" --force {each}" for each in choices.force)
     step = planned(
         "vm",
         TITLE,
@@ -39,6 +44,8 @@ def machine(scene: Scene) -> Step:
     if step.plan is not None:
         step.why = about(step.plan.data)
         step.choose = "" if choices.name else "name"
+    elif step.wrong in OF_NAMES:
+        step.choose = "name"
     return step
 
 
@@ -74,10 +81,11 @@ def _request(scene: Scene) -> Request:
         name=choices.name or usual_name(scene),
         iso=choices.iso or "",
         os=choices.os,
-        gpu="auto" if choices.single_gpu else choices.gpu or "none",
+        gpu=choices.gpu or ("auto" if choices.single_gpu else "none"),
         cpus=choices.cpus,
         memory=choices.memory,
         disk=choices.disk,
         virtio_iso=None if choices.virtio_iso == WITHOUT else choices.virtio_iso,
         single_gpu=choices.single_gpu,
+        force=choices.force,
     )

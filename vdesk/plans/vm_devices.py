@@ -45,7 +45,7 @@ def given(host: Host, request: Request, choose: Choose | None) -> Given:
     known = read_devices(host)
     asked = rules.named_devices(known, request.devices)
     card = _card(host, known, request, choose)
-    gpu = _slot(known, card) if card else ()
+    gpu = slot(known, card) if card else ()
     others = tuple(device for device in asked if device not in gpu)
     usb = tuple(dict.fromkeys(words.parse_usb(text) for text in request.usb))
     plugged = vm_usb.plugged(host, usb)
@@ -60,7 +60,7 @@ def _card(host: Host, known: list[Device], request: Request, choose: Choose | No
     if request.gpu == "none":
         return None
     if request.gpu != "auto":
-        return _named(known, parse_address(request.gpu))
+        return named_card(known, parse_address(request.gpu))
     if request.single_gpu:
         return single_gpu.card(host, known)
     free, busy = free_cards(host, known)
@@ -71,7 +71,7 @@ def _card(host: Host, known: list[Device], request: Request, choose: Choose | No
         shown = [(str(each.address), _shown(each, doubts[each.address])) for each in free]
         answer = choose("Which card goes to the machine?", shown)
         if answer:
-            return None if answer == "none" else _named(known, parse_address(answer))
+            return None if answer == "none" else named_card(known, parse_address(answer))
     if free:
         raise WrongUsage(_several(free) if len(free) > 1 else _doubtful(free[0], doubts[free[0].address]))
     raise Refused(_no_card(busy))
@@ -81,7 +81,8 @@ def _shown(card: Device, doubt: str) -> str:
     return f"{card.name} {card.ids}; {doubt}" if doubt else f"{card.name} {card.ids}"
 
 
-def _named(known: list[Device], address: Address) -> Device:
+def named_card(known: list[Device], address: Address) -> Device:
+    """The graphics card at the address; WrongUsage where nothing is there, or something else."""
     device = find(known, address)
     if not device.is_gpu:
         raise WrongUsage(
@@ -100,7 +101,7 @@ def free_cards(host: Host, known: list[Device]) -> tuple[list[Device], list[tupl
     kept = blockers(host, known)
     free, busy = [], []
     for card in (device for device in known if device.is_gpu):
-        shown = [claim for claim in claims(host, _slot(known, card), known) if claim.rule == "host-display"]
+        shown = [claim for claim in claims(host, slot(known, card), known) if claim.rule == "host-display"]
         if shown:
             busy.append((card, shown[0].reason))
         elif card.group is None:
@@ -141,10 +142,10 @@ def _no_card(busy: list[tuple[Device, str]]) -> Problem:
     )
 
 
-def _slot(known: list[Device], card: Device) -> tuple[Device, ...]:
+def slot(known: list[Device], card: Device) -> tuple[Device, ...]:
     """Every function of the card's slot, the card first: the group goes as a whole, the guest sees one card."""
-    slot = [device for device in known if device.address.slot_name == card.address.slot_name and not device.is_bridge]
-    return (card, *(device for device in slot if device.address != card.address))
+    same = [device for device in known if device.address.slot_name == card.address.slot_name and not device.is_bridge]
+    return (card, *(device for device in same if device.address != card.address))
 
 
 # --- the rules
