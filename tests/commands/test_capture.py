@@ -74,6 +74,24 @@ def test_of_the_kernels_configuration_only_what_is_looked_for(tmp_path: Path) ->
     assert "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y\n" in kept and "LOCALVERSION" not in kept
 
 
+def test_short_logins_and_the_running_name(tmp_path: Path) -> None:
+    """A login of two letters is a name too, and a machine without /etc/hostname has one; `pt` and `ab` say other
+    things than who sits there."""
+    root = build("article-booted", tmp_path / "machine")
+    (root / "etc/hostname").unlink(missing_ok=True)
+    (root / "proc/sys/kernel").mkdir(parents=True, exist_ok=True)
+    (root / "proc/sys/kernel/hostname").write_text("cloud-city\n")
+    (root / "proc/cmdline").write_text("root=/dev/mapper/cloud--city--vg-root quiet iommu=pt\n")
+    rows = [f"{name}:x:{1001 + number}:1000::/:/bin/sh" for number, name in enumerate(("bo", "pt", "ab"))]
+    (root / "etc/passwd").write_text((root / "etc/passwd").read_text() + "\n".join(rows) + "\n")
+    with (root / "etc/default/grub").open("a") as grub:
+        grub.write("# by bo, for bob\n")
+    assert vdesk("--root", root, "capture", tmp_path / "captured").code == 0
+    assert (tmp_path / "captured/proc/cmdline").read_text() == "root=/dev/mapper/host--vg-root quiet iommu=pt\n"
+    assert (tmp_path / "captured/etc/default/grub").read_text().endswith("# by user, for bob\n")
+    assert not [path for path in (tmp_path / "captured").rglob("*") if "cloud" in path.name]
+
+
 def test_processes_that_hold_no_device_are_nobodys_business(tmp_path: Path) -> None:
     root = build("article-booted", tmp_path / "machine")
     for pid, target in (("77", "/dev/snd/controlC1"), ("78", "/home/me/diary")):

@@ -92,8 +92,8 @@ LABELS: tuple[str, ...] = (
     "error", "why", "do", "seen", "next", "ok", "info", "warn", "FAIL", "fail", "unknown", "planned", "done", "skipped",
     "undone", "failed", "device", "trial", "machine", "card", "display", "seat", "held by", "ROM", "reset", "mode",
     "UEFI", "hook", "taken", "other", "state", "kernel", "differ", "disk", "devices", "guest", "firmware", "cpus",
-    "memory", "disc", "network", "usb", "rom", "input", "screen", "note", "node", "pinning", "[y/N]", "[Y/n]", "y yes", "to do",
-    "not yet", "left out",
+    "memory", "disc", "network", "usb", "rom", "input", "screen", "note", "node", "pinning", "[y/N]", "[Y/n]", "y yes",
+    "to do", "not yet", "left out",
 )  # fmt: skip
 
 # What older clicks say otherwise than the one that the tools are pinned to (Debian 12 has 8.1.3).

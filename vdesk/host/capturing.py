@@ -45,7 +45,8 @@ def scrubber(host: RecordingHost) -> Scrub:
     people = [row[0] for row in rows if len(row) > 3 and row[2].isdecimal() and int(row[2]) in PEOPLE]
     ids = [host.value(f"sys/class/dmi/id/{name}") for name in ("product_serial", "board_serial", "chassis_serial")]
     ids += [host.value(f"sys/block/{name}/device/serial") for name in host.names("sys/block")]
-    return Scrub(host.text("etc/hostname").strip(), people, [each for each in ids if re.fullmatch(r"[\w.-]+", each)])
+    names = [host.text(path).strip() for path in ("etc/hostname", "proc/sys/kernel/hostname")]
+    return Scrub(names, people, [each for each in ids if re.fullmatch(r"[\w.-]+", each)])
 
 
 def capture(host: RecordingHost, scrub: Scrub, about: dict[str, str], more: dict[str, str]) -> Capture:

@@ -35,21 +35,32 @@ SERIAL = r"(?i)(serial ?(?:number|no|num)?\.?\}?\s*[:=]=?\s*[\"']?|\bs/n[:=]?\s*
 HOME = r"(/(?:var/)?home/|/run/media/|/media/(?=[^/\s]+/))[^/\s'\"<>:,;]+"
 SECRET = r"((?:passw(?:or)?d|passphrase|psk|secret)['\"]?\s*[:=>]\s*['\"]?)[^\s'\"<>]+"
 HEX_ID = r"\b[0-9a-f]{32}\b"
+HEX_PAIR = r"[0-9a-f]{2}"  # also a part of a PCI address
 LONG_TOKEN = r"(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{8,}"
 WORDS = {
     *("localhost", "debian", "ubuntu", "fedora", "arch", "linux", "desktop", "pc", "host", "user", "root"),
     *("kvm", "qemu", "libvirt", "admin", "home", "default"),
 }
 """Names that tell nobody from another, and that stand in files for other reasons."""
+SHORT_WORDS = {
+    *("on", "no", "pt", "pc", "up", "id", "ro", "rw", "to", "in", "of", "is", "at", "or", "by", "an", "as", "it", "if"),
+    *("us", "do", "go", "so", "vm", "io", "ok", "os", "ip", "vt", "sh", "py", "ko", "hw", "tx", "rx", "es", "fr", "en"),
+    *("eq", "kb", "mb", "gb", "tb", "ms", "ns", "hz", "nr", "lo", "sd", "sr", "sg", "nv", "hd", "rd", "gt", "rx", "we"),
+}
+"""Of two letters, of the kernel, of programs and of English: a login that is one of them stays."""
 
 
 class Scrub:
-    """`words` are the names of this machine and of the people on it."""
+    """The names of this machine, and of the people on it; `ids` are its serial numbers."""
 
-    def __init__(self, host_name: str, people: list[str], ids: list[str]) -> None:
+    def __init__(self, host_names: list[str], people: list[str], ids: list[str]) -> None:
         self.known: dict[str, str] = {}
-        pairs = [(host_name, "host"), (host_name.partition(".")[0], "host"), *((name, "user") for name in people)]
+        pairs = [(part, "host") for name in host_names for part in (name, name.partition(".")[0])]
+        pairs += [(name, "user") for name in people]
+        pairs += [(name.replace("-", "--"), word) for name, word in pairs if "-" in name]  # as device-mapper has it
         self.names = {name: word for name, word in pairs if len(name) > 2 and name.lower() not in WORDS}
+        short = {name for name in people if len(name) == 2 and not re.fullmatch(HEX_PAIR, name)}
+        self.short = sorted(short - SHORT_WORDS)
         self.ids = [each for each in ids if len(each) > 7]
 
     def path(self, path: str) -> str:
@@ -66,6 +77,8 @@ class Scrub:
         found = re.sub(IQN, "iqn.2000-01.org.example:X", found)
         found = re.sub(IPV4, _ipv4, found)
         found = re.sub(IPV6, _ipv6, found)
+        for name in self.short:
+            found = re.sub(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", "user", found)
         return self._names(found)
 
     def data(self, data: bytes) -> bytes:
