@@ -182,6 +182,34 @@ def test_a_hostile_archive(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("suffix", [".tar.zst", ".tar.gz", ".tar.xz", ".tar"])
+def test_a_cut_archive_says_nothing(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a machine would be judged like a whole one: files that were cut off are no files that are not there."""
+    root, file = build("article-booted", tmp_path / "machine"), tmp_path / f"machine{suffix}"
+    assert vdesk("--root", root, "capture", file).code == 0
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    whole = file.read_bytes()
+    places = [len(whole) * part // 8 for part in (2, 5, 6, 7)]
+    if suffix == ".tar":
+        end = len(whole.rstrip(b"\0")) // 512 * 512 + 512
+        places += [end, end + 512, *range(512, 5120, 512)]  # before a header, and between the two blocks of the end
+    for place in places:
+        file.write_bytes(whole[:place])
+        ran = vdesk("--root", file, "check", "--json")
+        assert (ran.code, ran.errors) == (2, ["usage.archive"]), place
+    assert not list(tmp_path.glob("vdesk-demo-*"))
+
+
+def test_a_name_deeper_than_any_machine_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "deep.tar"
+    with tarfile.open(file, "w") as made:
+        member("a/" * 2000 + "b")(made)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    ran = vdesk("--root", file, "check", "--json")
+    assert (ran.code, ran.errors) == (2, ["usage.archive"])
+    assert not list(tmp_path.glob("vdesk-demo-*"))
+
+
+@pytest.mark.parametrize("suffix", [".tar.zst", ".tar.gz", ".tar.xz", ".tar"])
 def test_bytes_that_are_no_archive(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"broken{suffix}"
     for data in (b"", b"no archive at all", b"\x1f\x8b\x08" + bytes(40), b"\x28\xb5\x2f\xfd" + bytes(99)):

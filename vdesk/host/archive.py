@@ -19,6 +19,9 @@ from vdesk.model.errors import WrongUsage, problem
 
 SUFFIXES = {".tar.zst": "zst", ".tzst": "zst", ".tar.gz": "gz", ".tgz": "gz", ".tar.xz": "xz", ".tar": ""}
 MOST_MEMBERS, MOST_FILE, MOST_ALL, MOST_NAME = 200_000, 64 << 20, 512 << 20, 4096
+MOST_DEEP = 64  # folders; sysfs has some twenty
+END, MOST_AFTER = 2 * tarfile.BLOCKSIZE, 1 << 20  # bytes of the end of an archive (pax(1)), and of what fills a record
+CUT_OFF = "it is cut off: its end is missing"
 SECONDS = 300.0
 
 
@@ -70,14 +73,39 @@ def unpacked(path: str) -> str:
     holds: other things than files, folders and links, names that lead out, sizes that no machine has."""
     folder = private_folder()
     try:
-        with _stream(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            _fill(folder, archive)
+        with _stream(path) as stream:
+            counted = _Counted(stream)
+            with tarfile.open(fileobj=counted, mode="r|") as archive:  # type: ignore[call-overload]
+                _fill(folder, archive)
+                counted.to_the_end(archive.offset)
     except BaseException as error:
         remove_folder(folder)
         if isinstance(error, tarfile.TarError | EOFError | OSError | ValueError | zlib.error | lzma.LZMAError):
             raise _bad(path, str(error) or type(error).__name__) from error
         raise
     return folder
+
+
+class _Counted:
+    """A stream that knows how much was read of it: tarfile takes an archive that ends before a member for a whole."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream, self.total = stream, 0
+
+    def read(self, size: int) -> bytes:
+        """As a file has it."""
+        data = self.stream.read(size)
+        self.total += len(data)
+        return data
+
+    def to_the_end(self, members: int) -> None:
+        """Read the rest, so that the packing is checked to its end; ValueError where the archive has none. `members`:
+        where they end."""
+        while self.read(1 << 16):
+            if self.total - members > MOST_AFTER:
+                raise ValueError("more follows its end")
+        if self.total < members + END:
+            raise ValueError(CUT_OFF)
 
 
 @contextmanager
@@ -90,6 +118,8 @@ def _stream(path: str) -> Iterator[IO[bytes]]:
         with subprocess.Popen(argv, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet) as child:
             try:
                 yield child.stdout or io.BytesIO()
+                if child.wait():
+                    raise ValueError(CUT_OFF)
             finally:
                 child.kill()
         return
@@ -133,6 +163,8 @@ def _checked(member: tarfile.TarInfo) -> str:
     parts = [part for part in member.name.split("/") if part not in ("", ".")]
     if member.name.startswith("/") or ".." in parts or len(member.name) > MOST_NAME or "\0" in member.name:
         raise ValueError(f"the name {member.name[:80]!r} leads out of it")
+    if len(parts) > MOST_DEEP:
+        raise ValueError(f"the name {member.name[:80]!r} is deeper than any captured machine")
     if not (member.isreg() or member.isdir() or member.issym()):
         raise ValueError(f"{member.name[:80]!r} is no file, folder or link")
     if member.issym() and (len(member.linkname) > MOST_NAME or "\0" in member.linkname):
