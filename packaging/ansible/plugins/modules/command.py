@@ -132,7 +132,8 @@ OK = 0
 NOT_READY = 3
 NEEDS_ROOT = 4
 LEFT_OVER = 5
-TWO_SIDED = {"tpm", "secure-boot", "boot", "reboot"}
+# Options with a --no- form, by command: `bind` has --boot alone.
+TWO_SIDED = {"create": {"tpm", "secure-boot"}, "setup": {"boot", "reboot"}}
 # `undo` says undone of what it did; where another command says it, the exit code tells that all is as it was.
 COUNTED = {"planned", "done", "undone", "failed"}
 # Messages in a playbook's log are the same on every host.
@@ -141,8 +142,9 @@ NO_VDESK = "ansible.no-vdesk"
 Document = dict[str, Any]
 
 
-def words(options: dict[str, Any]) -> Iterator[str]:
-    """Yield the options as words of a command line; ValueError for a value that YAML has misread."""
+def words(command: str, options: dict[str, Any]) -> Iterator[str]:
+    """Yield the options as words of the command's line; ValueError for a value that YAML has misread."""
+    two_sided = TWO_SIDED.get(" ".join(command.split()), set())
     for key, value in options.items():
         name = key.replace("_", "-")
         for each in value if isinstance(value, list) else [value]:
@@ -150,7 +152,7 @@ def words(options: dict[str, Any]) -> Iterator[str]:
                 raise ValueError(f"{key}: YAML has read this as the number {each}; write it in quotes")
             if each is True:
                 yield f"--{name}"
-            elif each is False and name in TWO_SIDED:
+            elif each is False and name in two_sided:
                 yield f"--no-{name}"
             elif each is not False and each is not None and each != "":
                 yield f"--{name}={each}"
@@ -161,7 +163,8 @@ def command_line(program: str, parameters: dict[str, Any], check: bool) -> list[
     given = parameters["arguments"]
     end = ["--", *given] if given else []
     mode = "--dry-run" if check else "--yes"
-    return [program, "--json", mode, *parameters["command"].split(), *words(parameters["options"]), *end]
+    options = words(parameters["command"], parameters["options"])
+    return [program, "--json", mode, *parameters["command"].split(), *options, *end]
 
 
 def parsed(text: str) -> Document | None:
