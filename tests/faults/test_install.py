@@ -44,6 +44,17 @@ def test_what_is_missing_and_the_groups(bare: Played) -> None:
     assert "newgrp libvirt" in bare.vdesk("install", "--yes").out or not data(bare, "--yes")["changes"]
 
 
+@pytest.mark.parametrize("name", ["debian", "fedora", "arch", "opensuse-leap"])
+def test_the_program_that_start_names_is_installed(name: str, memory: Any) -> None:
+    """`vdesk start` names virt-viewer, which virt-manager does not bring along everywhere."""
+    played = Played(memory)
+    (played.root / "etc/os-release").write_text(f"ID={name}\nID_LIKE=suse\n" if "suse" in name else f"ID={name}\n")
+    for manager in ("apt-get", "dnf", "pacman", "zypper"):
+        (played.root / f"usr/bin/{manager}").touch()
+    (played.root / "usr/bin/virt-viewer").unlink()
+    assert data(played, "--dry-run")["data"]["packages"] == ["virt-viewer"]
+
+
 def test_nothing_to_do(memory: Any) -> None:
     played = Played(memory)
     ended = played.vdesk("install")

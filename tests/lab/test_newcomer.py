@@ -30,7 +30,8 @@ LEFT_OUT = (
 )
 SOLD = (
     *("qemu-system-x86", "libvirt-daemon-system", "libvirt-clients", "virt-manager", "ovmf", "swtpm", "swtpm-tools"),
-    *("dnsmasq-base", "qemu-utils", "python3-libvirt", "python3-pyudev", "python3-click", "python3-rich", "pci.ids"),
+    *("virt-viewer", "dnsmasq-base", "qemu-utils"),
+    *("python3-libvirt", "python3-pyudev", "python3-click", "python3-rich", "pci.ids"),
 )
 DISC, PACKAGE = "/srv/discs/linux.iso", "/srv/vdesk.deb"
 SETUP = (

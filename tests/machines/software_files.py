@@ -11,6 +11,7 @@ VIRT = (
     "usr/bin/qemu-img",
     "usr/bin/virsh",
     "usr/bin/virt-manager",
+    "usr/bin/virt-viewer",
     "usr/bin/swtpm",
     "usr/bin/swtpm_setup",
     "usr/sbin/libvirtd",

@@ -39,6 +39,7 @@ PACKAGES = {
     },
     "firmware": {"debian": "ovmf", "fedora": "edk2-ovmf", "arch": "edk2-ovmf", "suse": "qemu-ovmf-x86_64"},
     "tpm": {"debian": "swtpm swtpm-tools", "fedora": "swtpm swtpm-tools", "arch": "swtpm", "suse": "swtpm"},
+    "viewer": {"debian": "virt-viewer", "fedora": "virt-viewer", "arch": "virt-viewer", "suse": "virt-viewer"},
     "images": {"debian": "qemu-utils", "fedora": "qemu-img", "arch": "qemu-img", "suse": "qemu-tools"},
 }
 

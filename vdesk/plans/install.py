@@ -69,7 +69,12 @@ def _has(host: Host, what: str) -> bool:
             return False
     if what == "libvirt" and not any(host.which(name) for name in ("libvirtd", "virtqemud")):
         return False
-    needed = {"libvirt": ("virsh", "virt-manager"), "tpm": ("swtpm", "swtpm_setup"), "images": ("qemu-img",)}
+    needed = {
+        "libvirt": ("virsh", "virt-manager"),
+        "tpm": ("swtpm", "swtpm_setup"),
+        "viewer": ("virt-viewer",),
+        "images": ("qemu-img",),
+    }
     return all(host.which(name) for name in needed[what])
 
 
