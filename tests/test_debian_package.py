@@ -101,6 +101,16 @@ def test_they_know_where_vdesk_keeps_its_files() -> None:
     assert folders <= set(postrm.split())
 
 
+def pages_are_whole(folder: Path) -> None:
+    """The pages that are shipped name only what is beside them, and hold no marks of the site's."""
+    for page in (folder / "README.md", folder / "README.es.md", *(folder / "docs").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        assert "<!--" not in text, page
+        links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", text)
+        assert not [each for each in links if not (page.parent / each).exists() and "reference/" not in each], page
+    assert "```\nvdesk demo --before check\n```" in (folder / "docs/tutorial.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.timeout(300)
 def test_built(tmp_path: Path) -> None:
     """Every file of vdesk is in it, where Debian's Python looks; completions are where the shells look."""
@@ -115,6 +125,7 @@ def test_built(tmp_path: Path) -> None:
     assert sorted(PLACES) == sorted(path.name for path in (TOP / "completions").iterdir())
     script = tmp_path / "out/usr/bin/vdesk"
     assert script.read_text(encoding="utf-8").startswith("#! /usr/bin/python3 -I\n") and os.access(script, os.X_OK)
+    pages_are_whole(tmp_path / "out/usr/share/doc/vdesk")
     said = fields((tmp_path / "out/DEBIAN/control").read_text(encoding="utf-8"))
     assert said["Architecture"] == "all" and "python3:any" in said["Depends"]
 
