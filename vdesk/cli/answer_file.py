@@ -6,16 +6,22 @@ from typing import Any
 
 import click
 
+from vdesk.cli import completing
 from vdesk.cli.options import Settings, command, settings_of
 from vdesk.model.errors import WrongUsage, problem
 from vdesk.model.report import Report
 
 
 @command("answer-file")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=completing.files)
 @click.option("--os", type=click.Choice(["win10", "win11"]), default="win11", help="The Windows; win11 unless given.")
 @click.option("--user", metavar="NAME", required=True, help="The local account, an administrator.")
-@click.option("--password-file", metavar="FILE", help="Its password; else it is asked for. Only its owner may read it.")
+@click.option(
+    "--password-file",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="Its password; else it is asked for. Only its owner may read it.",
+)
 @click.option("--edition", metavar="NAME", help="As the disc names it; Windows 11 Pro (10 Pro) unless given.")
 @click.option("--language", metavar="TAG", default="en-US", help="The disc's language; en-US unless given.")
 @click.option("--keyboard", metavar="TAG", help="For example de-DE; as the language unless given.")

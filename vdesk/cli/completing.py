@@ -111,6 +111,17 @@ networks = _safe(_networks)
 # --- what vdesk knows
 
 
+def commands(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The commands, and those of a group that is typed already."""
+    from click.shell_completion import CompletionItem
+
+    group: click.Command | None = ctx.find_root().command
+    for word in ctx.params.get(param.name or "") or ():
+        group = group.get_command(ctx, word) if isinstance(group, click.Group) else None
+    names = group.list_commands(ctx) if isinstance(group, click.Group) else []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete) and name != ctx.info_name]
+
+
 def _rules(incomplete: str) -> Iterator[Offer]:
     return ((name, about) for name, about in RULES.items() if name.startswith(incomplete))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from vdesk.cli import completing
 from vdesk.cli.options import Settings, command, settings_of
 from vdesk.model.report import Report
 
@@ -23,7 +24,9 @@ PASSED_ON = {"json": "--json", "dry_run": "--dry-run", "yes": "--yes", "verbose"
     help="The machine before its IOMMU was turned on, or after. "
     "Without it: before for check and for iommu enable, disable, status; booted for all others.",
 )
-@click.argument("words", metavar="[COMMAND [ARGS]...]", nargs=-1, type=click.UNPROCESSED)
+@click.argument(
+    "words", metavar="[COMMAND [ARGS]...]", nargs=-1, type=click.UNPROCESSED, shell_complete=completing.commands
+)
 @click.pass_context
 def demo(ctx: click.Context, before: bool | None, words: tuple[str, ...]) -> Report | int:
     """The same commands on the demo machine: a desktop with an Intel iGPU, a GeForce GTX 950 and an ASM1042.

@@ -1,5 +1,4 @@
-"""What every command shares: the options that stand before or after it, lazy sub-commands, and the settings they
-make."""
+"""What every command shares: the options before or after it, lazy sub-commands, and the settings they make."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vdesk.cli.completing import files
 from vdesk.cli.spoken import Helpful, confirmed
 
 if TYPE_CHECKING:
@@ -163,15 +163,13 @@ def settings_of(ctx: click.Context) -> Settings:
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     source = ctx.get_parameter_source(param.name or "")
-    if source not in (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT):
+    typed, unset = source is click.core.ParameterSource.COMMANDLINE, param.name == "root" and not value
+    if not typed and (source is not click.core.ParameterSource.ENVIRONMENT or unset):
         return value
-    if param.name == "root" and not value:
-        if source is click.core.ParameterSource.ENVIRONMENT:
-            return value
+    if unset:
         raise click.BadParameter("it names no folder", ctx=ctx, param=param)
-    given = settings_of(ctx).given
-    if source is click.core.ParameterSource.COMMANDLINE or param.name not in given:
-        given[param.name or ""] = value
+    if typed or param.name not in settings_of(ctx).given:
+        settings_of(ctx).given[param.name or ""] = value
     return value
 
 
@@ -180,13 +178,14 @@ def _option(*names: str, **more: Any) -> click.Option:
 
 
 GLOBAL_OPTIONS: tuple[click.Option, ...] = (
-    _option("--root", metavar="DIR", envvar="VDESK_ROOT", help="Work on the captured machine below DIR."),
+    _option("--root", metavar="DIR", envvar="VDESK_ROOT", shell_complete=files,
+            help="Work on the captured machine below DIR."),
     _option("--json", is_flag=True, help="One JSON document on stdout."),
     _option("-n", "--dry-run", is_flag=True, help="Show the plan and change nothing."),
     _option("-y", "--yes", is_flag=True, help="Do not ask."),
     _option("-v", "--verbose", is_flag=True, help="Say every file read and command run."),
     _option("--no-color", is_flag=True, help="Plain text."),
-)
+)  # fmt: skip
 
 
 class _BelowVdesk(Helpful):

@@ -36,7 +36,12 @@ from vdesk.model.report import Report, from_error
 @click.option("--usb", metavar="VID:PID", multiple=True, help="A USB device by its ids.")
 @click.option("--cpus", metavar="N", type=int, help="vCPUs; else the physical cores but two.")
 @click.option("--memory", metavar="SIZE", help="For example 16GiB; else half of the host's, 4 to 16 GiB.")
-@click.option("--disk", metavar="SIZE|PATH|VG/LV:SIZE", help="A new disk's or volume's size, or an existing one.")
+@click.option(
+    "--disk",
+    metavar="SIZE|PATH|VG/LV:SIZE",
+    shell_complete=completing.files,
+    help="A new disk's or volume's size, or an existing one.",
+)
 @click.option("--disk-format", type=click.Choice(["raw", "qcow2"]), help="Of a new disk; raw unless given.")
 @click.option(
     "--virtio-iso",
