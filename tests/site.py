@@ -139,7 +139,10 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
     """Build the site into `site` below the folder."""
     argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(lay_out(folder))]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"}
-    return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+    for page in (folder / "site/es").rglob("*.html"):  # the theme knows one language for all pages
+        page.write_text(re.sub(r'(<html lang="?)en\b', r"\1es", page.read_text(encoding="utf-8")), encoding="utf-8")
+    return done
 
 
 if __name__ == "__main__":

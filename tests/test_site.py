@@ -22,6 +22,8 @@ def test_it_builds_without_a_warning(tmp_path: Path) -> None:
     built = tmp_path / "docs/site"
     page = (built / "tutorial.html").read_text(encoding="utf-8")
     assert "<!-- demo" not in page and "can be handed over" in page and "Traceback" not in page
+    assert re.search(r'<html lang="?en\b', page)
+    assert re.search(r'<html lang="?es\b', (built / "es/tutorial.html").read_text(encoding="utf-8"))
     loaded = re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?(https?://[^\" >]+)", page)
     assert not [each for each in loaded if "canonical" not in each], "nothing comes from the network"
 
