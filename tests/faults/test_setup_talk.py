@@ -41,7 +41,7 @@ def test_all_of_it_is_in_spanish(bare: Played) -> None:
     person.says(("¿Cómo se llama la máquina?", "hoth"), ("¿Hacer esto? [s/N]", "s"))
     assert person.ended() == 0, person.seen
     said = plain(person.seen)
-    for words in ("Paquetes y grupos: falta", "El gancho toma la tarjeta", "none la máquina no recibe", "vale"):
+    for words in ("Paquetes y grupos: falta", "toma la tarjeta cuando", "none la máquina no recibe", "vale"):
         assert words in said, words
     assert not re.search(r"\b(?:Which|What is|Take the|Path of|Do this|you lose|to do|done|likely)\b", said), said
 
