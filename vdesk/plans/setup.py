@@ -49,7 +49,7 @@ def setup(
     `again` what was chosen in earlier runs does not count.
 
     WrongUsage before anything is changed or kept. Exit 3 when something is left, 130 on an interrupt."""
-    vm_far.refuse(uri, "vdesk setup works")
+    vm_far.refuse(uri, "vdesk setup is done")
     said = setup_words.checked(host, choices)
     if not mode.dry_run:
         may_change(host, mode)

@@ -23,7 +23,7 @@ LABEL = 9
 UNPRINTABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 """Control characters but tab and newline, marks of writing direction, bytes that were no UTF-8."""
 NO_WRAP, WIDTH = 100_000, 80
-NEW_FILE, FEW_LINES = "--- /dev/null", 10
+FEW_LINES = 10  # of a new file, which are shown also where many plans are told in one
 QUESTION_LINES = 40  # of one preview, before the question and after a no: the words have to stay in sight
 
 
@@ -175,11 +175,11 @@ def _diff(out: Writer, change: ChangeView, output: Output, most: int) -> None:
     new = sum(line[:1] == "+" for line in lines[2:])
     if output.verbose:
         most = NO_WRAP
-    elif output.brief and lines[0] == NEW_FILE and new > FEW_LINES:
+    elif output.brief and lines[0].endswith("/dev/null") and new > FEW_LINES:
         out.raw(" " * LABEL + out.words(f"a new file of {new} lines; see them with --dry-run -v"), "dim")
         return
     if len(lines) > most + 1:  # the last one takes no more room than these words
-        more = "--dry-run -v" if output.brief else "--dry-run"
+        more = " ".join(["--dry-run", *(["-v"] if output.brief else [])])
         lines[most:] = [out.words(f"... and {len(lines) - most} lines more; see them all with {more}")]
     for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
