@@ -9,7 +9,7 @@ from vdesk.host.scrub import Scrub
 
 @pytest.fixture
 def scrub() -> Scrub:
-    return Scrub("coruscant", ["anakin"], ["SN-7766554433"])
+    return Scrub(["coruscant"], ["anakin"], ["SN-7766554433"])
 
 
 @pytest.mark.parametrize(
