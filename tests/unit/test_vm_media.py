@@ -12,44 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycdlib import PyCdlib
 
+from tests.unit.discs import plain_disc, windows_disc
 from vdesk.host import Host, captured, media
+from vdesk.host.eltorito import starts
 from vdesk.host.udf import open_udf
 from vdesk.host.virtio_iso import find_virtio_iso
 from vdesk.model.errors import WrongUsage
 from vdesk.vm.answer_disc import answer_disc
 from vdesk.vm.install_media import guess_os
-
-
-def wim(build: int) -> bytes:
-    """The part of install.wim that tells its version: the header and the XML document at its end."""
-    text = f"\ufeff<WIM><IMAGE><WINDOWS><VERSION><BUILD>{build}</BUILD></VERSION></WINDOWS></IMAGE></WIM>"
-    xml = text.encode("utf-16-le")
-    body = bytes(5000)
-    head = (
-        b"MSWIM\0\0\0".ljust(0x48, b"\0")
-        + len(xml).to_bytes(7, "little")
-        + b"\2"
-        + struct.pack("<QQ", 208 + len(body), len(xml))
-    )
-    return head.ljust(208, b"\0") + body + xml
-
-
-def windows_disc(path: Path, build: int, name: str = "install.wim") -> None:
-    disc = PyCdlib()
-    disc.new(udf="2.60", vol_ident="CCCOMA_X64FRE_EN-US_DV9")
-    disc.add_directory("/SOURCES", udf_path="/sources")
-    disc.add_fp(io.BytesIO(wim(build)), len(wim(build)), "/SOURCES/INSTALL.WIM;1", udf_path=f"/sources/{name}")
-    disc.write(str(path))
-    disc.close()
-
-
-def plain_disc(path: Path, volume: str, folder: str = "") -> None:
-    disc = PyCdlib()
-    disc.new(vol_ident=volume)
-    if folder:
-        disc.add_directory(f"/{folder}")
-    disc.write(str(path))
-    disc.close()
 
 
 @pytest.fixture
@@ -102,6 +72,7 @@ def test_a_broken_disc_breaks_nothing(host: Host, wounds: list[tuple[int, bytes]
     found = media.find(host, "/broken.iso", "--iso")
     disc = media.read_disc(found)
     assert guess_os(found, disc).os in ("win10", "win11", "linux")
+    assert starts(found) in ("uefi", "bios", "nothing")
     open_udf(found, "sources", "install.wim")
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from vdesk.host.host import Host
@@ -144,7 +145,13 @@ def _root_names(media: Media, primary: bytes) -> frozenset[str]:
     """The names in the root folder of the ISO 9660 side, lower case, without version numbers."""
     extent, length = struct.unpack_from("<I", primary, 156 + 2)[0], struct.unpack_from("<I", primary, 156 + 10)[0]
     data = read_at(media, extent * SECTOR, min(length, 64 * SECTOR))
-    names, place = set(), 0
+    plain = (name.decode("latin-1").partition(";")[0] for name, _, _ in records(data))
+    return frozenset(name.rstrip(".").lower() for name in plain)
+
+
+def records(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(name, first sector, length) of what is in a folder of ISO 9660 (ECMA-119, 9.1), without `.` and `..`."""
+    place = 0
     while place < len(data):
         size = data[place]
         if size < 34 or place + size > len(data):
@@ -152,9 +159,8 @@ def _root_names(media: Media, primary: bytes) -> frozenset[str]:
             continue
         name = data[place + 33 : place + 33 + data[place + 32]]
         if name not in (b"\0", b"\1"):
-            names.add(name.decode("latin-1").partition(";")[0].rstrip(".").lower())
+            yield name, *struct.unpack_from("<I4xI", data, place + 2)
         place += size
-    return frozenset(names)
 
 
 def closed_folder(host: Host, path: str, users: tuple[str, ...] = ("libvirt-qemu", "qemu")) -> str | None:

@@ -12,7 +12,7 @@ from vdesk.host.virtio_iso import SOURCE, find_virtio_iso
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
 from vdesk.model.near import did_you_mean
-from vdesk.plans import single_gpu, vm_devices, vm_disks, vm_rom, vm_usb
+from vdesk.plans import single_gpu, vm_devices, vm_discs, vm_disks, vm_rom, vm_usb
 from vdesk.plans.vm_devices import Choose, Given
 from vdesk.vm import defaults, identity, layout, pinning, words
 from vdesk.vm.capabilities import has_kvm
@@ -118,6 +118,7 @@ class _Discs:
             say(f"The guest is taken to be {guess.os}: {guess.why}. Say --os to decide.")
         elif request.os and guess.sure and guess.os != request.os:
             say(f"--os {request.os} is taken, although {guess.why}.")
+        vm_discs.told(self.install, disc, say)
         self.drivers = self._drivers(request, say)
         self.answer = f"{vm_disks.IMAGES}/{request.name}-unattended.iso" if request.unattended is not None else None
         self._reachable(say)

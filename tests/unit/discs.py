@@ -1,0 +1,57 @@
+"""Discs as the tests need them, made by another writer than vdesk's own."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+from pycdlib import PyCdlib
+
+
+def wim(build: int) -> bytes:
+    """The part of install.wim that tells its version: the header and the XML document at its end."""
+    text = f"\ufeff<WIM><IMAGE><WINDOWS><VERSION><BUILD>{build}</BUILD></VERSION></WINDOWS></IMAGE></WIM>"
+    xml = text.encode("utf-16-le")
+    body = bytes(5000)
+    head = (
+        b"MSWIM\0\0\0".ljust(0x48, b"\0")
+        + len(xml).to_bytes(7, "little")
+        + b"\2"
+        + struct.pack("<QQ", 208 + len(body), len(xml))
+    )
+    return head.ljust(208, b"\0") + body + xml
+
+
+def windows_disc(path: Path, build: int, name: str = "install.wim") -> None:
+    disc = PyCdlib()
+    disc.new(udf="2.60", vol_ident="CCCOMA_X64FRE_EN-US_DV9")
+    disc.add_directory("/SOURCES", udf_path="/sources")
+    disc.add_fp(io.BytesIO(wim(build)), len(wim(build)), "/SOURCES/INSTALL.WIM;1", udf_path=f"/sources/{name}")
+    disc.write(str(path))
+    disc.close()
+
+
+def plain_disc(path: Path, volume: str, folder: str = "") -> None:
+    disc = PyCdlib()
+    disc.new(vol_ident=volume)
+    if folder:
+        disc.add_directory(f"/{folder}")
+    disc.write(str(path))
+    disc.close()
+
+
+def starting_disc(path: Path, *platforms: int, image: bytes = b"\x90" * 512, loader: str = "") -> None:
+    """A disc with a boot catalogue: an entry for each platform; `loader` a file in its place or beside it."""
+    disc = PyCdlib()
+    disc.new(vol_ident="X")
+    disc.add_fp(io.BytesIO(image), len(image), "/BOOT.IMG;1")
+    for number, platform in enumerate(platforms):
+        disc.add_eltorito("/BOOT.IMG;1", "/BOOT.CAT;1", platform_id=platform, efi=number > 0 and platform == 0xEF)
+    parts = loader.upper().split("/") if loader else []
+    for depth in range(1, len(parts)):
+        disc.add_directory("/" + "/".join(parts[:depth]))
+    if parts:
+        disc.add_fp(io.BytesIO(b"MZ"), 2, "/" + "/".join(parts) + ";1")
+    disc.write(str(path))
+    disc.close()

@@ -1,0 +1,105 @@
+"""What an installation disc starts; what `create` makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.commands.running import Ran, on
+from tests.machines.builder import build
+from tests.unit.discs import starting_disc
+from tests.unit.vm_cases import IMAGES, in_memory
+from vdesk.host import Host, captured, media
+from vdesk.host.eltorito import starts
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    (tmp_path / "m").mkdir()
+    return captured(str(tmp_path / "m"))
+
+
+# --- what a disc starts, and the drivers on it
+
+FAT = (bytes(54) + b"FAT12   ").ljust(510, b"\0") + b"\x55\xaa"
+
+
+@pytest.mark.parametrize(
+    ("platforms", "image", "loader", "told"),
+    [
+        ((), b"x", "", "nothing"),
+        ((0,), b"\x90" * 512, "", "bios"),
+        ((0, 0xEF), b"\x90" * 512, "", "uefi"),
+        ((0xEF,), b"\x90" * 512, "", "uefi"),
+        ((0,), FAT, "", "uefi"),
+        ((), b"x", "efi/boot/bootx64.efi", "uefi"),
+        ((0,), b"\x90" * 512, "efi/boot/bootx64.efi", "uefi"),
+        ((0,), b"\x90" * 512, "efi/boot/bootia32.efi", "bios"),
+    ],
+)
+def test_what_a_disc_starts(host: Host, platforms: tuple[int, ...], image: bytes, loader: str, told: str) -> None:
+    starting_disc(Path(host.root, "d.iso"), *platforms, image=image, loader=loader)
+    assert starts(media.find(host, "/d.iso", "--iso")) == told
+
+
+def test_a_disc_that_is_a_disk_too(host: Host) -> None:
+    """With a partition for UEFI in its MBR, or a GPT, as it is for a USB stick."""
+    path = Path(host.root, "d.iso")
+    starting_disc(path, 0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:450] + b"\xef" + whole[451:510] + b"\x55\xaa" + whole[512:])
+    assert starts(media.find(host, "/d.iso", "--iso")) == "uefi"
+    path.write_bytes(whole[:512] + b"EFI PART" + whole[520:])
+    assert starts(media.find(host, "/d.iso", "--iso")) == "uefi"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(16 * 2048, 40 * 2048), st.binary(min_size=1, max_size=8)), max_size=40),
+    st.integers(0, 60 * 2048),
+)
+def test_a_broken_catalogue_breaks_nothing(host: Host, wounds: list[tuple[int, bytes]], end: int) -> None:
+    path = Path(host.root, "d.iso")
+    if not path.exists():
+        starting_disc(path, 0, 0xEF, loader="efi/boot/bootx64.efi")
+    data = bytearray(path.read_bytes())
+    for place, bad in wounds:
+        data[place : place + len(bad)] = bad
+    Path(host.root, "broken.iso").write_bytes(bytes(data[:end]))
+    assert starts(media.find(host, "/broken.iso", "--iso")) in ("uefi", "bios", "nothing")
+
+
+# --- create
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    for folder in in_memory():
+        yield build("debian", folder / "machine")
+
+
+def create(root: Path, *options: str) -> tuple[Ran, str]:
+    """create --json -n, and the bus of the disk."""
+    ran = on(root, "create", "hoth", "--iso", f"/{IMAGES}/w.iso", "--gpu", "none", *options, "--json", "-n")
+    target = ElementTree.fromstring(ran.envelope["data"]["xml"]).find("devices/disk[@device='disk']/target")
+    assert ran.code == 0 and target is not None
+    return ran, target.get("bus", "")
+
+
+def warned(ran: Ran, word: str) -> list[str]:
+    return [each for each in ran.envelope["data"]["warnings"] if word in each]
+
+
+def test_a_disc_that_uefi_cannot_start_is_said(root: Path) -> None:
+    disc = root / IMAGES / "w.iso"
+    for platforms, word in (((), "no boot catalogue"), ((0,), "BIOS only")):
+        starting_disc(disc, *platforms)
+        assert len(warned(create(root)[0], word)) == 1
+    starting_disc(disc, 0, 0xEF)
+    ran, _ = create(root)
+    assert not warned(ran, "boot catalogue") and not warned(ran, "BIOS")
