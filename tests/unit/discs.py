@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 from pycdlib import PyCdlib
 
@@ -37,6 +38,28 @@ def plain_disc(path: Path, volume: str, folder: str = "") -> None:
     disc.new(vol_ident=volume)
     if folder:
         disc.add_directory(f"/{folder}")
+    disc.write(str(path))
+    disc.close()
+
+
+def drivers_disc(path: Path, volume: str, *folders: str, side: str = "plain") -> None:
+    """A disc of drivers as virtio-win is laid out, with the SCSI driver in these folders (`w11`); on Joliet's or UDF's
+    side alone where that is said."""
+    disc = PyCdlib()
+    disc.new(vol_ident=volume, joliet=3 if side == "joliet" else None, udf="2.60" if side == "udf" else None)
+    places = ["/vioscsi"]
+    for folder in folders:
+        places += [f"/vioscsi/{folder}", f"/vioscsi/{folder}/amd64"]
+
+    def sides(place: str) -> dict[str, Any]:
+        return {} if side == "plain" else {f"{side}_path": place}
+
+    hidden = "" if side == "plain" else "X"
+    for place in places:
+        disc.add_directory(f"/{hidden}{place[1:].upper()}", **sides(place))
+    for folder in folders:
+        place = f"/vioscsi/{folder}/amd64/vioscsi.inf"
+        disc.add_fp(io.BytesIO(b"x"), 1, f"/{hidden}{place[1:].upper()};1", **sides(place))
     disc.write(str(path))
     disc.close()
 

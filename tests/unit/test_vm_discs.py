@@ -1,4 +1,4 @@
-"""What an installation disc starts; what `create` makes of it."""
+"""What an installation disc starts, and whether a drivers' disc has the drivers; what `create` makes of both."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from tests.commands.running import Ran, on
 from tests.machines.builder import build
-from tests.unit.discs import starting_disc
+from tests.unit.discs import drivers_disc, plain_disc, starting_disc
 from tests.unit.vm_cases import IMAGES, in_memory
 from vdesk.host import Host, captured, media
 from vdesk.host.eltorito import starts
+from vdesk.host.virtio_iso import find_virtio_iso, has_drivers
 
 
 @pytest.fixture
@@ -74,6 +75,25 @@ def test_a_broken_catalogue_breaks_nothing(host: Host, wounds: list[tuple[int, b
     assert starts(media.find(host, "/broken.iso", "--iso")) in ("uefi", "bios", "nothing")
 
 
+@pytest.mark.parametrize("side", ["plain", "joliet", "udf"])
+def test_the_drivers_on_a_disc(host: Host, side: str) -> None:
+    drivers_disc(Path(host.root, "v.iso"), "virtio-win", "w10", side=side)
+    found = media.find(host, "/v.iso", "--virtio-iso")
+    assert [has_drivers(found, os) for os in ("win10", "win11", "")] == [True, False, True]
+    Path(host.root, "blank.iso").write_bytes(b"")
+    assert has_drivers(media.find(host, "/blank.iso", "--virtio-iso"), "win11") is None
+
+
+def test_the_disc_with_the_drivers_for_the_guest_comes_first(host: Host) -> None:
+    (Path(host.root) / "srv").mkdir()
+    plain_disc(Path(host.root, "srv/win.iso"), "X")
+    drivers_disc(Path(host.root, "srv/virtio-win.iso"), "virtio-win-0.1.141", "w10")
+    drivers_disc(Path(host.root, "srv/virtio-win-0.1.285.iso"), "virtio-win-0.1.285", "w10", "w11")
+    install = media.find(host, "/srv/win.iso", "--iso")
+    found = [find_virtio_iso(host, install, os) for os in ("win10", "win11")]
+    assert [each and each.path for each in found] == ["/srv/virtio-win.iso", "/srv/virtio-win-0.1.285.iso"]
+
+
 # --- create
 
 
@@ -103,3 +123,20 @@ def test_a_disc_that_uefi_cannot_start_is_said(root: Path) -> None:
     starting_disc(disc, 0, 0xEF)
     ran, _ = create(root)
     assert not warned(ran, "boot catalogue") and not warned(ran, "BIOS")
+
+
+def test_a_disc_without_the_drivers_gives_a_slower_disk(root: Path) -> None:
+    """A disc that is named, and one that is found: both have to have the drivers for the guest."""
+    images = root / IMAGES
+    starting_disc(images / "w.iso", 0xEF)
+    starting_disc(images / "ubuntu.iso", 0xEF)
+    drivers_disc(images / "virtio-win.iso", "virtio-win-0.1.141", "w10")
+    for options in (("--os", "win11"), ("--os", "win10", "--virtio-iso", f"/{IMAGES}/ubuntu.iso")):
+        ran, bus = create(root, *options)
+        folder = f"vioscsi\\w{options[1][3:]}\\amd64"
+        assert (bus, ran.envelope["data"]["drivers_folder"], len(warned(ran, folder))) == ("sata", None, 1)
+    ran, bus = create(root, "--os", "win10")
+    assert (bus, ran.envelope["data"]["drivers_folder"]) == ("scsi", "vioscsi\\w10\\amd64")
+    shown = on(root, "create", "hoth", "--iso", f"/{IMAGES}/w.iso", "--gpu", "none", "--os", "win10", "-y")
+    assert f"folder vioscsi\\w10\\amd64 of /{IMAGES}/virtio-win.iso" in shown.out
+    assert create(root, "--os", "linux", "--virtio-iso", f"/{IMAGES}/ubuntu.iso")[1] == "scsi"

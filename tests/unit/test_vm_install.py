@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,6 +90,21 @@ def test_a_machine_without_answers(host: Host) -> None:
 def test_the_start_of_an_installation_says_what_to_type(host: Host) -> None:
     plan = vm_life.start(host, Daemon(answers=False), "hoth")  # type: ignore[arg-type]
     assert any("FS0:" in each and "\\EFI\\BOOT\\BOOTX64" in each for each in plan.notes)
+
+
+def test_the_start_of_an_installation_names_the_drivers_folder(host: Host) -> None:
+    """Where nothing answers for the person; with answers, or once Setup has begun, nobody has to load a driver."""
+
+    def said(xml: str) -> list[str]:
+        plan = vm_life.start(host, Daemon(answers=False, xml=xml), "hoth")  # type: ignore[arg-type]
+        return [each for each in plan.notes if "Load driver" in each]
+
+    xml = (GOLDEN / "linux-no-card.xml").read_text(encoding="utf-8")
+    assert said(xml) == []
+    by_hand = XML.replace(f'<vdesk:disk path="{ANSWERS}" answers="yes" />', "")
+    by_hand = re.sub("<hostdev.*?</hostdev>", "", by_hand, flags=re.DOTALL)
+    assert len(said(by_hand)) == 1 and "vioscsi\\w10\\amd64 of /" in said(by_hand)[0]
+    assert said(by_hand.replace('<vdesk:install key="enter" />', "")) == []
 
 
 def test_show_tells_what_waits(host: Host) -> None:

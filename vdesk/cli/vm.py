@@ -149,7 +149,8 @@ def _then_start(settings: Settings, request: Any, uri: str | None, created: Repo
         started = from_error("create", error)
     created.changes += started.changes
     created.errors += started.errors
-    created.notes = [note for note in created.notes if "vdesk start" not in note] + started.notes
+    said = started.notes
+    created.notes = [note for note in created.notes if "vdesk start" not in note and note not in said] + said
     created.exit_code = started.exit_code
     if started.exit_code in (FAILED, NOT_READY):
         _take_away(settings, created)

@@ -6,33 +6,53 @@ import re
 
 from vdesk.host import media
 from vdesk.host.host import Host
+from vdesk.host.iso9660 import holds
 from vdesk.host.media import Media
 from vdesk.model.errors import HostError, VdeskError
 
 PLACES = ("usr/share/virtio-win", "var/lib/libvirt/images")
 SOURCE = "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/stable-virtio/virtio-win.iso"
 WINDOWS = re.compile(r"(X64|X86|A64)FRE|CCCOMA|CCSA|CPBA", re.IGNORECASE)
+FOLDERS = {"win10": "w10", "win11": "w11"}
+"""The guest -> the folder of its drivers, below that of each driver."""
 NAME = re.compile(r"virtio-win[-_.\w]*\.iso", re.IGNORECASE)
 
 
-def find_virtio_iso(host: Host, install: Media) -> Media | None:
-    """The first disc with the drivers: in the usual folders, then beside the installation disc; None without one."""
+def find_virtio_iso(host: Host, install: Media, os: str = "") -> Media | None:
+    """The disc with the drivers: in the usual folders, then beside the installation disc. The first one that has those
+    for the guest, else the first one that is called as its maker calls it; None without one."""
     beside = install.path.strip("/").rpartition("/")[0]
     places = [(folder, _names(host, folder)) for folder in (*PLACES, beside)]
     if install.here:
         places.append((beside, _sorted(media.names_beside(install))))
+    called: Media | None = None
     named: Media | None = None
     for folder, names in places:
         for name in names:
             try:
                 found = media.find(host, f"/{folder}/{name}", "--virtio-iso")
-                sure = _has_drivers(found)
+                sure = _is_called(found)
+                if has_drivers(found, os):
+                    return found
             except VdeskError:
                 continue
             if sure:
-                return found
+                called = called or found
             named = named or (found if sure is None else None)
-    return named
+    return called or named
+
+
+def has_drivers(found: Media, os: str = "") -> bool | None:
+    """Whether the SCSI driver for the guest (for any without `os`) is on the disc; None for a captured stand-in."""
+    if not media.read_disc(found).iso:
+        return None
+    wanted = [FOLDERS[os]] if os in FOLDERS else [*FOLDERS.values()]
+    return any(holds(found, "vioscsi", folder, "amd64", "vioscsi.inf") for folder in wanted)
+
+
+def setup_folder(os: str) -> str:
+    """The folder on the disc that Windows Setup's `Load driver` wants for the disk, as Windows writes it."""
+    return f"vioscsi\\{FOLDERS[os]}\\amd64"
 
 
 def _names(host: Host, folder: str) -> list[str]:
@@ -52,7 +72,7 @@ def _version(name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", name)[:6])
 
 
-def _has_drivers(found: Media) -> bool | None:
+def _is_called(found: Media) -> bool | None:
     """Whether the volume is called as its maker calls it; None, a second choice, where the file's name alone tells."""
     disc = media.read_disc(found)
     if disc.volume.lower().startswith("virtio-win"):

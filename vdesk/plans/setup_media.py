@@ -21,10 +21,10 @@ def installers(host: Host) -> list[str]:
     return sorted(found, key=lambda path: "win" not in path.rpartition("/")[2].lower())[:MOST]
 
 
-def usual_drivers(host: Host, iso: str) -> str | None:
+def usual_drivers(host: Host, iso: str, os: str | None) -> str | None:
     """The drivers' disc that `create` finds by itself."""
     try:
-        found = find_virtio_iso(host, media.find(host, iso, "--iso"))
+        found = find_virtio_iso(host, media.find(host, iso, "--iso"), guest(host, iso, os))
     except VdeskError:
         return None
     return found.path if found else None

@@ -184,7 +184,7 @@ def drivers(scene: Scene) -> Step:
             return Step("virtio", title, DONE, choices.virtio_iso)
     except VdeskError as error:
         return Step("virtio", title, TODO, error.problems[0].what, "vdesk setup --virtio-iso FILE", choose="virtio_iso")
-    found = setup_media.usual_drivers(scene.host, choices.iso)
+    found = setup_media.usual_drivers(scene.host, choices.iso, choices.os)
     if found is None:
         choices.virtio_iso = found = setup_media.other_drivers(scene.host)
     if found:

@@ -12,8 +12,9 @@ from vdesk.changes.volumes import CreateVolume
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import SYSTEM, Libvirt, connect
 from vdesk.host.pci import read_device
+from vdesk.host.virtio_iso import setup_folder
 from vdesk.model.errors import VdeskError, WrongUsage, problem
-from vdesk.plans import vm_far
+from vdesk.plans import vm_discs, vm_far
 from vdesk.plans.device_notes import at_boot
 from vdesk.plans.vm_devices import Choose
 from vdesk.plans.vm_spec import Created, decide
@@ -29,20 +30,22 @@ def create(
     libvirt, warning = _connection(host, uri, dry_run)
     _free_name(host, request.name, libvirt)
     made = decide(host, request, libvirt, choose)
+    spec = made.spec
     where = libvirt.uri if libvirt else (None if not host.is_live else uri or SYSTEM)
-    plan = Plan("create", f"create {request.name}", _changes(host, request, made.spec, made.xml, where))
+    plan = Plan("create", f"create {request.name}", _changes(host, request, spec, made.xml, where))
     if libvirt and not libvirt.mock:
         network = libvirt.network(request.network)
         if network and not network[1]:
             plan.changes.append(AutostartNetwork(request.network, libvirt.uri))
-    if made.spec.shared_memory:
+    if spec.shared_memory:
         from vdesk.plans.looking_glass import changes as shared
 
         plan.changes[:0] = shared(host, made.notes.append)
-    warnings = [*warning, *made.notes, *_at_boot(host, request, made.spec), *_answer_warnings(host, request, made.spec)]
+    warnings = [*warning, *made.notes, *_at_boot(host, request, spec), *_answer_warnings(host, request, spec)]
     plan.data = describe(made, warnings)
     plan.intro = warnings
-    plan.notes = [f"Start it with: vdesk start {request.name}"] if libvirt and not libvirt.mock else []
+    plan.notes = [] if request.unattended is not None else vm_discs.load(spec.os, spec.drivers_disc, spec.disk.bus)
+    plan.notes += [f"Start it with: vdesk start {request.name}"] if libvirt and not libvirt.mock else []
     return plan
 
 
@@ -123,6 +126,7 @@ def describe(made: Created, warnings: list[str]) -> dict[str, object]:
         "cpus": spec.cpu.count,
         "memory_mib": spec.memory >> 20,
         "disk": spec.disk.path,
+        "drivers_folder": setup_folder(spec.os) if spec.windows and spec.disk.bus == "scsi" else None,
         "gpu": str(spec.gpu) if spec.gpu else None,
         "devices": [str(function.address) for function in spec.functions],
         "warnings": warnings,

@@ -8,15 +8,15 @@ from vdesk.changes.change import Change
 from vdesk.changes.disks import disk_exists
 from vdesk.changes.files import WriteFile
 from vdesk.host import Host, media
+from vdesk.host.virtio_iso import FOLDERS
 from vdesk.model.errors import WrongUsage, problem
 from vdesk.vm.answer_disc import answer_disc as make_disc
-from vdesk.vm.answer_file import FOLDERS
+from vdesk.vm.spec import TITLES
 
 LIMIT = 4 << 20
 MODE = 0o600
 """It may hold a password."""
 NAMESPACE = "{urn:schemas-microsoft-com:unattend}"
-TITLES = {"win10": "Windows 10", "win11": "Windows 11"}
 UNATTEND = f"{NAMESPACE}unattend"
 
 

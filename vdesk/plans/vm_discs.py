@@ -1,10 +1,11 @@
-"""What is on the discs of a new machine: whether UEFI can start it."""
+"""What is on the discs of a new machine: whether UEFI can start the one, and the other has its drivers."""
 
 from __future__ import annotations
 
-from vdesk.host import eltorito
+from vdesk.host import eltorito, virtio_iso
 from vdesk.host.media import Disc, Media
 from vdesk.vm.defaults import Say
+from vdesk.vm.spec import TITLES
 
 
 def told(install: Media, disc: Disc, say: Say) -> None:
@@ -21,3 +22,28 @@ def told(install: Media, disc: Disc, say: Say) -> None:
             f"WARNING: nothing on {install.path} starts a machine: it has no boot catalogue (El Torito), and no"
             " EFI/BOOT/BOOTX64.EFI. Is it the disc for the installation?"
         )
+
+
+def virtio(drivers: Media | None, os: str, say: Say) -> bool:
+    """Whether the guest will have VirtIO drivers: its own, or those of the disc. A disc without them is said."""
+    if os not in virtio_iso.FOLDERS:
+        return True
+    if drivers is None:
+        return False
+    if virtio_iso.has_drivers(drivers, os) is not False:
+        return True
+    say(
+        f"WARNING: {drivers.path} has no VirtIO drivers for {TITLES[os]} ({virtio_iso.setup_folder(os)}), so"
+        " the machine gets a SATA disk and an e1000e network card: both slower. "
+        f"Get them from {virtio_iso.SOURCE}, and name that disc with --virtio-iso."
+    )
+    return False
+
+
+def load(os: str, drivers: str | None, bus: str) -> list[str]:
+    """What a person does in Setup to see the disk, where nothing answers for them; nothing for a guest or a disk that
+    needs no driver."""
+    if os not in virtio_iso.FOLDERS or drivers is None or bus != "scsi":
+        return []
+    folder = virtio_iso.setup_folder(os)
+    return [f"Windows Setup shows the disk once its driver is loaded: `Load driver`, folder {folder} of {drivers}"]

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from vdesk.changes.actions import Action
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Libvirt
+from vdesk.plans import vm_discs
 from vdesk.plans.vm_removable import why_answers_kept
 from vdesk.vm.defined import Defined, DefinedDisk
 
@@ -33,6 +34,16 @@ def tidied(name: str, sudo: str = "sudo ") -> str:
     """What takes the answers away, for a machine in which they still are."""
     how = f"{sudo}vdesk stop {name}"
     return f"The disc with the answers holds a password. Once Windows is installed and runs, {how} removes it."
+
+
+def load(found: Defined) -> list[str]:
+    """What loads the disk's driver at the first start, where no answers do: from the second disc, as vdesk puts them
+    in."""
+    discs = [disk.source for disk in found.disks if disk.disc and disk.source]
+    if not found.install or waits(found) or len(discs) < 2:
+        return []
+    bus = next((disk.bus for disk in found.disks if not disk.disc), "")
+    return vm_discs.load(found.os, discs[1], bus)
 
 
 def finishing(host: Host, libvirt: Libvirt, found: Defined) -> list[Action]:

@@ -141,7 +141,7 @@ def _where(host: Host, libvirt: Libvirt, found: Defined) -> list[str]:
         said.append(SHELL)
     if libvirt.far:
         return [*said, f"If it does not come up, on that machine: sudo vdesk doctor {found.name}"]
-    said += vm_install.said(host, found)
+    said += [*vm_install.load(found), *vm_install.said(host, found)]
     said.append(f"If it does not come up: vdesk doctor {found.name}")
     return said
 

@@ -53,7 +53,7 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
     gives = vm_devices.given(host, request, choose)
     places = _places(host, request, gives, say)
     cpu = defaults.cpu(request, facts, bool(gives.all), say)
-    virtio = discs.os not in WINDOWS or discs.drivers is not None
+    virtio = vm_discs.virtio(discs.drivers, discs.os, say)
     spec = Spec(
         name=request.name,
         uuid=identity.machine_uuid(facts.seed, request.name, _uuids(libvirt)),
@@ -138,7 +138,7 @@ class _Discs:
             return found
         if self.os not in WINDOWS:
             return None
-        looked = find_virtio_iso(self.host, self.install)
+        looked = find_virtio_iso(self.host, self.install, self.os)
         if looked is None:
             say(
                 "No VirtIO drivers' disc was found, so the machine gets a SATA disk and an e1000e network card: "

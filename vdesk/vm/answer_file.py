@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from vdesk.host.virtio_iso import FOLDERS
+
 NAMESPACE = "urn:schemas-microsoft-com:unattend"
 STATE = "http://schemas.microsoft.com/WMIConfig/2002/State"
 LETTERS = "DEFGHI"
@@ -21,7 +23,6 @@ DRIVERS = (
     ("NetKVM", "netkvm.inf"),
     ("vioserial", "vioser.inf"),
 )
-FOLDERS = {"win10": "w10", "win11": "w11"}
 EDITIONS = {"win10": "Windows 10 Pro", "win11": "Windows 11 Pro"}
 SCRIPT = r"C:\Windows\Setup\Scripts"
 PARTITIONS = (("EFI", "260"), ("MSR", "16"), ("Primary", ""))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from vdesk.model.address import Address
 
 WINDOWS = ("win10", "win11")
+TITLES = {"win10": "Windows 10", "win11": "Windows 11"}
 
 
 @dataclass(frozen=True)
