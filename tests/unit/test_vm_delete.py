@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from vdesk.changes.firmware_words import FOLDER
 from vdesk.changes.hook_guard import STATES
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import connect
-from vdesk.model.errors import Denied
+from vdesk.model.errors import Denied, Refused
 from vdesk.plans import vm, vm_delete
 from vdesk.vm.spec import Request
 
@@ -56,6 +57,64 @@ def test_without_its_disks_it_can_be_taken_back(host: Host, uri: str) -> None:
     assert not difference(before, snapshot(Path(host.root) / "var/lib/libvirt"))
     assert undoing.undo(host, None, False, YES).exit_code == 0
     assert connect(host, uri).find("hoth")
+
+
+ANSWERS = """<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="oobeSystem"/></unattend>"""
+
+
+@pytest.mark.parametrize("disks", [False, True])
+def test_the_answers_go_always(host: Host, tmp_path: Path, disks: bool) -> None:
+    """They hold a password, and a later machine of that name has answers of its own. What undo brings back is a machine
+    with an empty drive."""
+    root = Path(host.root)
+    (root / "a.xml").write_text(ANSWERS)
+    (root / IMAGES / "un.img").write_bytes(b"windows")
+    uri = own_driver(tmp_path)
+    request = Request("un", f"/{IMAGES}/Win10.iso", os="win10", unattended="/a.xml", disk=f"/{IMAGES}/un.img")
+    assert run(vm.create(host, request, uri), host, YES).exit_code == 0
+    answers = root / IMAGES / "un-unattended.iso"
+    assert answers.exists()
+    plan = vm_delete.delete(host, connect(host, uri), "un", disks=disks)
+    removed = ["disk-removal"] if disks else []
+    assert [change.kind for change in plan.changes] == ["undefine", *removed, "answers-removal"]
+    assert "it holds a password" in " ".join(plan.final) and run(plan, host, YES).exit_code == 0
+    assert not answers.exists()
+    if disks:
+        return
+    assert undoing.undo(host, None, False, YES).exit_code == 0
+    back = connect(host, uri).find("un")
+    assert back and f"path='/{IMAGES}/un-unattended.iso' answers='yes'" in back.xml.replace('"', "'")
+    assert f"file='/{IMAGES}/un-unattended.iso'" not in back.xml and back.xml.count("device='cdrom'") == 3
+    assert undoing.undo(host, None, True, YES).exit_code == 0 and connect(host, uri).find("un") is None
+    assert run(vm.create(host, request, uri), host, YES).exit_code == 0, "the name is free again"
+
+
+def test_answers_that_are_in_no_drive_go_too_and_those_of_another_stay(host: Host, tmp_path: Path) -> None:
+    root = Path(host.root)
+    (root / "a.xml").write_text(ANSWERS)
+    (root / IMAGES / "un.img").write_bytes(b"windows")
+    uri = own_driver(tmp_path)
+    request = Request("un", f"/{IMAGES}/Win10.iso", os="win10", unattended="/a.xml", disk=f"/{IMAGES}/un.img")
+    assert run(vm.create(host, request, uri), host, YES).exit_code == 0
+    libvirt = connect(host, uri)
+    found = libvirt.find("un")
+    assert found
+    libvirt.undefine("un")
+    libvirt.define(found.xml.replace(f"<source file='/{IMAGES}/un-unattended.iso'/>", ""))
+    assert [each.kind for each in vm_delete.delete(host, libvirt, "un", disks=False).changes][1:] == ["answers-removal"]
+    other = found.xml.replace("<name>un<", "<name>other<").replace(found.uuid, "11111111-2222-4333-8444-555555555555")
+    libvirt.define(re.sub("<mac address=[^<>]*/>|<nvram[^<>]*>[^<>]*</nvram>", "", other))
+    assert [each.kind for each in vm_delete.delete(host, libvirt, "un", disks=False).changes] == ["undefine"]
+
+
+def test_left_over_answers_are_told_as_such(host: Host, tmp_path: Path) -> None:
+    (Path(host.root) / "a.xml").write_text(ANSWERS)
+    (Path(host.root) / IMAGES / "un-unattended.iso").write_bytes(b"old")
+    request = Request("un", f"/{IMAGES}/Win10.iso", os="win10", unattended="/a.xml")
+    with pytest.raises(Refused) as caught:
+        vm.create(host, request, own_driver(tmp_path))
+    found = caught.value.problems[0]
+    assert found.id == "vm.disk-exists" and "sudo rm" in found.remedy and "--disk" not in found.remedy
 
 
 def test_what_the_hook_wrote_down_goes_too(host: Host, uri: str) -> None:

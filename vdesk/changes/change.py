@@ -35,6 +35,7 @@ KINDS = {
     "network-autostart": "vdesk.changes.domain:AutostartNetwork",
     "disk": "vdesk.changes.disks:CreateDisk",
     "disk-removal": "vdesk.changes.disks:RemoveDisk",
+    "answers-removal": "vdesk.changes.disks:RemoveAnswers",
     "volume": "vdesk.changes.volumes:CreateVolume",
     "boot-binding": "vdesk.initramfs.binding:BootBinding",
     "initramfs": "vdesk.initramfs.image:Initramfs",

@@ -188,6 +188,26 @@ class RemoveDisk(Change):
         """Nothing: it is there."""
 
 
+class RemoveAnswers(RemoveDisk):
+    """Remove the disc with the answers for Windows Setup. Taking that back leaves it away: it holds a password, and the
+    machine is whole without it."""
+
+    kind = "answers-removal"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.summary = f"remove /{path}, the answers for Windows Setup with a password in them"
+
+    @classmethod
+    def can_undo(cls, host: Host, record: Record) -> None:
+        """Nothing stands against leaving it away."""
+
+    @classmethod
+    def undo_preview(cls, host: Host, record: Record) -> str:
+        """That it stays away."""
+        return "(it stays away: it holds a password)\n"
+
+
 def disk_exists(path: str) -> Refused:
     """The refusal to write over a file."""
     return Refused(

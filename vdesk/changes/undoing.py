@@ -30,7 +30,7 @@ from vdesk.model.report import Report
 OF_VMS = frozenset(
     {
         *("domain", "undefine", "firmware-words", "device-attach", "device-detach", "network-autostart"),
-        *("disk", "disk-removal", "volume"),
+        *("disk", "disk-removal", "answers-removal", "volume"),
     }
 )
 """Kinds of change that make or unmake a virtual machine and its disks: what `undo --all --keep vms` leaves alone."""

@@ -248,7 +248,8 @@ def stop(ctx: click.Context, name: str, force: bool, wait: int, connect: str | N
 @CONNECT
 @click.pass_context
 def delete(ctx: click.Context, name: str, disks: bool, connect: str | None) -> Report:
-    """Delete a virtual machine that vdesk made: its definition, NVRAM and TPM state."""
+    """Delete a virtual machine that vdesk made: its definition, NVRAM and TPM state, and the disc with the answers for
+    Windows Setup, which holds a password."""
     from vdesk.plans.vm_delete import delete as plan
     from vdesk.plans.vm_look import open_libvirt
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from xml.etree import ElementTree
 
 from vdesk.changes.change import Change
-from vdesk.changes.disks import disk_exists
 from vdesk.changes.files import WriteFile
 from vdesk.host import Host, media
 from vdesk.host.virtio_iso import FOLDERS
-from vdesk.model.errors import WrongUsage, problem
+from vdesk.model.errors import Refused, WrongUsage, problem
 from vdesk.vm.answer_disc import answer_disc as make_disc
 from vdesk.vm.spec import TITLES
 
@@ -34,7 +34,14 @@ def answer_disc(host: Host, given: str, path: str) -> Change:
     data = media.text_of(found, "--unattended", LIMIT)
     _check(found.path, data)
     if host.exists(path[1:]):
-        raise disk_exists(path)
+        raise Refused(
+            problem(
+                "vm.disk-exists",
+                f"{path} exists already",
+                "it is the disc with the answers of an earlier machine of this name, and vdesk writes over no disc",
+                f"remove it, where no machine has it: sudo rm {quote(path)}; or choose another name",
+            )
+        )
     return WriteDisc(path[1:], None, make_disc(data), f"make the disc {path} with the answers of {found.path}", MODE)
 
 

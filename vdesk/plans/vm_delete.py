@@ -1,10 +1,11 @@
-"""delete: a machine that vdesk made, with all that was kept for it; its disks only when asked."""
+"""delete: a machine that vdesk made, with all that was kept for it and the answers for its Setup; its disks only when
+asked."""
 
 from __future__ import annotations
 
 import re
 
-from vdesk.changes.disks import RemoveDisk
+from vdesk.changes.disks import RemoveAnswers, RemoveDisk
 from vdesk.changes.domain import UndefineDomain, not_running
 from vdesk.changes.files import WriteFile, content
 from vdesk.changes.firmware_words import ForgetWords, there
@@ -16,16 +17,16 @@ from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.model.errors import HostError, NeedsRoot, Refused, problem
 from vdesk.plans import looking_glass, vm_far
 from vdesk.plans.vm_look import find_vm
-from vdesk.plans.vm_removable import why_kept
-from vdesk.vm.defined import Defined, read_defined
+from vdesk.plans.vm_removable import why_answers_kept, why_kept
+from vdesk.vm.defined import Defined, read_defined, without_disc
 from vdesk.vm.domain_xml import MARK
 
 ADDRESS = re.compile(rb"\b[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\b")
 
 
 def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
-    """Remove a machine that vdesk made: definition, NVRAM, TPM state, its firmware's words; with `disks` its image
-    files too."""
+    """Remove a machine that vdesk made: definition, NVRAM, TPM state, its firmware's words, the disc with Setup's
+    answers, which holds a password; with `disks` its image files too."""
     if disks:
         vm_far.refuse(libvirt.uri, "disks are removed")
     domain = find_vm(libvirt, name)
@@ -40,7 +41,8 @@ def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
             )
         )
     not_running(domain, "deleted")
-    plan = Plan("delete", f"delete {name}", [UndefineDomain(domain, libvirt.uri)], {"name": name})
+    again = domain._replace(xml=without_disc(domain.xml, found.answers)) if found.answers else domain
+    plan = Plan("delete", f"delete {name}", [UndefineDomain(again, libvirt.uri)], {"name": name})
     plan.final = [
         f"The NVRAM and the TPM state of {name} cannot be brought back: a BitLocker disk asks for its recovery key."
     ]
@@ -48,16 +50,19 @@ def delete(host: Host, libvirt: Libvirt, name: str, *, disks: bool) -> Plan:
         plan.notes = [f"{disk.source} stays there" for disk in found.disks if disk.source]
         return plan
     removed, kept = _images(host, libvirt, found, disks)
-    plan.changes += removed
+    answers = _answers(host, libvirt, found, kept)
+    plan.changes += [*removed, *answers]
     plan.notes = [f"{path} stays: {why}" for path, why in kept]
     if found.shared_memory:
         plan.changes += looking_glass.ended(host, libvirt, name)
     words = there(host, name)
     plan.changes += [ForgetWords(name, words)] if words else []
     _hook_data(host, domain.uuid, plan)
+    if answers:
+        plan.final.append("The disc with the answers for Windows Setup is not brought back: it holds a password.")
     if removed:
         plan.final.append("Removed disks cannot be brought back.")
-        plan.settles = _settled(host, domain, libvirt.uri, {disk.path for disk in removed})
+        plan.settles = _settled(host, domain, libvirt.uri, {disk.path for disk in (*removed, *answers)})
     return plan
 
 
@@ -100,7 +105,7 @@ def _images(
     removed: list[RemoveDisk] = []
     kept = []
     for disk in found.disks:
-        if not disk.source or not _there(host, disk.source) or (disk.disc and disk.source not in found.made):
+        if not disk.source or disk.disc or not _there(host, disk.source):
             continue
         if not disks:
             kept.append((disk.source, "it is removed only with --disks"))
@@ -114,6 +119,17 @@ def _images(
             place = disk.source.lstrip("/")
             removed.append(RemoveDisk(place, host.resolve(place)))
     return removed, kept
+
+
+def _answers(host: Host, libvirt: Libvirt, found: Defined, kept: list[tuple[str, str]]) -> list[RemoveAnswers]:
+    """The disc with the answers, also one that is in no drive any more: nobody needs it, and it holds a password."""
+    mine = found.answers in found.made and found.answers not in _others(libvirt, found.name)
+    if not mine or _kind(host, found.answers) != "file":
+        return []
+    if why := why_answers_kept(host, found.answers):
+        kept.append((found.answers, why))
+        return []
+    return [RemoveAnswers(found.answers.lstrip("/"))]
 
 
 def _others(libvirt: Libvirt, name: str) -> dict[str, str]:

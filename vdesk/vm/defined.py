@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -170,6 +171,15 @@ def mark_without_install(xml: str) -> str | None:
         if each is not note:
             plain.append(Element(each.tag.partition("}")[2], dict(each.attrib)))
     return ElementTree.tostring(plain, encoding="unicode")
+
+
+def without_disc(xml: str, path: str) -> str:
+    """The text of a definition with the drive that has this disc empty; every other byte as it was."""
+
+    def emptied(found: re.Match[str]) -> str:
+        return "" if unescape(found[2]) == path else found[0]
+
+    return re.sub(r"""\s*<source file=(["'])([^<>"']*)\1[^<>]*/>""", emptied, xml)
 
 
 def without_hugepages(xml: str) -> str:
