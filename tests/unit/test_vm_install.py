@@ -13,10 +13,13 @@ from vdesk.changes.actions import Actions, act
 from vdesk.changes.executor import Mode
 from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import AGENT, Domain
+from vdesk.model.errors import Refused
 from vdesk.plans import vm_install, vm_life
 from vdesk.vm.defined import read_defined
 
 XML = (GOLDEN / "unattended.xml").read_text(encoding="utf-8")
+BEGUN = XML.replace('<vdesk:install key="enter" />', "")
+"""Setup has begun: the first start has answered the disc."""
 ANSWERS = "/var/lib/libvirt/images/hoth-unattended.iso"
 
 
@@ -41,6 +44,9 @@ class Daemon:
     def agent_answers(self, name: str) -> bool:
         return self.answers
 
+    def destroy(self, name: str) -> None:
+        self.active = False
+
     def shutdown(self, name: str) -> None:
         self.active = False
 
@@ -57,8 +63,8 @@ def host(tmp_path: Path) -> Host:
     return captured(str(tmp_path))
 
 
-def stop(host: Host, daemon: Daemon) -> Actions:
-    return vm_life.stop(host, daemon, "hoth", force=False, seconds=5)  # type: ignore[arg-type]
+def stop(host: Host, daemon: Daemon, *, force: bool = False, installed: bool = False) -> Actions:
+    return vm_life.stop(host, daemon, "hoth", force=force, installed=installed, seconds=5)  # type: ignore[arg-type]
 
 
 def test_after_the_installation(host: Host) -> None:
@@ -78,6 +84,40 @@ def test_while_it_is_installed(host: Host) -> None:
     assert [step.kind for step in plan.steps] == ["stop"] and any("holds a password" in each for each in plan.notes)
     assert act(plan, host, Mode(yes=True)).exit_code == 0
     assert host.exists(ANSWERS[1:]) and not daemon.changed
+
+
+def test_a_guest_that_has_shut_itself_down(host: Host) -> None:
+    """Nothing proves that Setup is done: it is said how to remove the answers, and done where a person says so."""
+    daemon = Daemon(answers=False, active=False, xml=BEGUN)
+    plan = stop(host, daemon)
+    assert plan.steps == [] and "vdesk stop hoth --installed" in plan.notes[-1]
+    plan = stop(host, daemon, installed=True)
+    assert [step.kind for step in plan.steps] == ["eject", "eject", "eject", "remove"] and plan.ask
+    assert act(plan, host, Mode(yes=True)).exit_code == 0
+    assert not host.exists(ANSWERS[1:]) and len(daemon.changed) == 3
+    daemon.xml = BEGUN.replace(f'<source file="{ANSWERS}" />', "")
+    assert stop(host, daemon, installed=True).steps == [], "done is done"
+
+
+def test_a_disc_that_a_person_took_out_of_its_drive(host: Host) -> None:
+    """The file goes; the discs that are in the drives now are not vdesk's affair."""
+    daemon = Daemon(answers=False, active=False, xml=BEGUN.replace(f'<source file="{ANSWERS}" />', ""))
+    assert [step.kind for step in stop(host, daemon, installed=True).steps] == ["remove"]
+
+
+def test_no_person_knows_before_the_first_start(host: Host) -> None:
+    with pytest.raises(Refused) as caught:
+        stop(host, Daemon(answers=False, active=False), installed=True)
+    assert caught.value.problems[0].id == "vm.not-installed"
+
+
+def test_the_power_is_taken_from_an_installed_guest(host: Host) -> None:
+    daemon = Daemon(answers=True, xml=BEGUN)
+    plan = stop(host, daemon, force=True)
+    assert [step.kind for step in plan.steps] == ["stop", "eject", "eject", "eject", "remove"]
+    assert act(plan, host, Mode(yes=True)).exit_code == 0 and not host.exists(ANSWERS[1:])
+    plan = stop(host, Daemon(answers=False, xml=BEGUN), force=True)
+    assert [step.kind for step in plan.steps] == ["stop"] and "--installed" in plan.notes[-1]
 
 
 def test_a_machine_without_answers(host: Host) -> None:

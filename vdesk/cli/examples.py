@@ -44,7 +44,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "list": (("vdesk list", "every machine, its state, and who has its card"),),
     "show": (("vdesk show hoth --cpus", "in words, with the map of its processors"),),
     "start": (("sudo vdesk start hoth", "look before, bring up its networks, start it"),),
-    "stop": (("sudo vdesk stop hoth --wait 300", "ask the guest, and wait for five minutes"),),
+    "stop": (
+        ("sudo vdesk stop hoth --wait 300", "ask the guest, and wait for five minutes"),
+        ("sudo vdesk stop hoth --installed", "and remove the answers for Setup, where no agent tells that it is done"),
+    ),
     "attach": (("sudo vdesk attach hoth 02:00.0", "a USB controller, to the definition and to the running machine"),),
     "detach": (("sudo vdesk detach hoth 02:00.0", "and back"),),
     "delete": (("sudo vdesk delete hoth --disks", "with its image files, which cannot be brought back"),),

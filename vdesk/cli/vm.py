@@ -222,10 +222,14 @@ def start(ctx: click.Context, name: str, force: tuple[str, ...], connect: str | 
 @click.option(
     "--wait", metavar="SECONDS", type=click.IntRange(1, 3600), default=120, help="How long to wait; 120 unless given."
 )
+@click.option("--installed", is_flag=True, help="Windows is installed: remove the answers for its Setup too.")
 @CONNECT
 @click.pass_context
-def stop(ctx: click.Context, name: str, force: bool, wait: int, connect: str | None) -> Report:
+def stop(ctx: click.Context, name: str, force: bool, wait: int, installed: bool, connect: str | None) -> Report:
     """Shut a virtual machine down: by its guest agent, else by its power button, and wait until it is off.
+
+    After an unattended installation its discs leave their drives, and the answers go: by itself where the guest's agent
+    answers, else with --installed, also of a machine that is off already.
 
     Where it does not go off, you are asked whether to take its power away; without a terminal it stays on."""
     from vdesk.changes.actions import act
@@ -235,10 +239,10 @@ def stop(ctx: click.Context, name: str, force: bool, wait: int, connect: str | N
     settings = settings_of(ctx)
     host, mode = settings.host(), settings.mode()
     libvirt = open_libvirt(host, connect)
-    report = act(life.stop(host, libvirt, name, force=force, seconds=float(wait)), host, mode)
+    report = act(life.stop(host, libvirt, name, force=force, installed=installed, seconds=float(wait)), host, mode)
     if not life.still_running(report) or mode.ask is None or mode.yes:
         return report
-    forced = act(life.stop(host, libvirt, name, force=True), host, mode)
+    forced = act(life.stop(host, libvirt, name, force=True, installed=installed), host, mode)
     return report if forced.exit_code == INTERRUPTED else forced
 
 

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from vdesk.changes.actions import Action
 from vdesk.host import Host
 from vdesk.host.libvirt_conn import Libvirt
+from vdesk.model.errors import Refused, problem
 from vdesk.plans import vm_discs
 from vdesk.plans.vm_removable import why_answers_kept
 from vdesk.vm.defined import Defined, DefinedDisk
@@ -33,7 +34,10 @@ def said(host: Host, found: Defined) -> list[str]:
 def tidied(name: str, sudo: str = "sudo ") -> str:
     """What takes the answers away, for a machine in which they still are."""
     how = f"{sudo}vdesk stop {name}"
-    return f"The disc with the answers holds a password. Once Windows is installed and runs, {how} removes it."
+    return (
+        f"The disc with the answers holds a password. Once Windows is installed and runs, {how} removes it; where the"
+        f" guest has no agent, or is off already: {how} --installed"
+    )
 
 
 def load(found: Defined) -> list[str]:
@@ -46,19 +50,38 @@ def load(found: Defined) -> list[str]:
     return vm_discs.load(found.os, discs[1], bus)
 
 
-def finishing(host: Host, libvirt: Libvirt, found: Defined) -> list[Action]:
-    """The steps after the guest is off; none while its agent does not answer, which Setup's last step installs, and for
-    a user who may not remove the file, or is on another machine than the file."""
-    if libvirt.far or not waits(found) or host.needs_root or not libvirt.agent_answers(found.name):
+def finishing(host: Host, libvirt: Libvirt, found: Defined, *, told: bool = False) -> list[Action]:
+    """The steps after the guest is off. Only its agent proves that Setup is done, which begins its machine anew several
+    times and installs the agent last: none while that does not answer, unless a person has `told`; none for a user who
+    may not remove the file, or is on another machine than the file."""
+    if libvirt.far or not found.answers:
         return []
-    steps = [_eject(libvirt, found, disk) for disk in found.disks if disk.disc and disk.source]
+    if not told and (host.needs_root or not waits(found) or not libvirt.agent_answers(found.name)):
+        return []
+    discs = [disk for disk in found.disks if disk.disc and disk.source] if waits(found) else []
+    steps = [_eject(libvirt, found, disk) for disk in discs]
     why = why_answers_kept(host, found.answers)
+    path = found.answers.lstrip("/")
     if why:
         stays = f"leave {found.answers}, which may hold a password: {why}"
-        return [*steps, Action("keep", found.answers, stays, lambda progress: None)]
-    gone = f"remove {found.answers}: Windows is installed, and the file holds a password"
-    steps.append(Action("remove", found.answers, gone, lambda progress: host.remove(found.answers.lstrip("/"))))
+        steps.append(Action("keep", found.answers, stays, lambda progress: None))
+    elif host.exists(path):
+        gone = f"remove {found.answers}: Windows is installed, and the file holds a password"
+        steps.append(Action("remove", found.answers, gone, lambda progress: host.remove(path)))
     return steps
+
+
+def check_told(found: Defined) -> None:
+    """Refused where a person says that Windows is installed, and the machine was not started yet."""
+    if found.answers and found.install:
+        raise Refused(
+            problem(
+                "vm.not-installed",
+                f"Windows cannot be installed in {found.name}: it was not started yet",
+                "its first start begins Setup, which needs the answers",
+                f"start it with: vdesk start {found.name}; where nobody needs it: vdesk delete {found.name}",
+            )
+        )
 
 
 def _eject(libvirt: Libvirt, found: Defined, disk: DefinedDisk) -> Action:

@@ -149,25 +149,38 @@ def _where(host: Host, libvirt: Libvirt, found: Defined) -> list[str]:
 # --- stop
 
 
-def stop(host: Host, libvirt: Libvirt, name: str, *, force: bool, seconds: float = SHUTDOWN_SECONDS) -> Actions:
-    """Ask the guest to shut down and wait; with `force` take the power away. A finished installation is tidied up."""
+def stop(
+    host: Host,
+    libvirt: Libvirt,
+    name: str,
+    *,
+    force: bool,
+    installed: bool = False,
+    seconds: float = SHUTDOWN_SECONDS,
+) -> Actions:
+    """Ask the guest to shut down and wait; with `force` take the power away. A finished installation is tidied up:
+    where the guest's agent answers, or a person says that it is `installed`, also of a machine that is off."""
     domain = find_vm(libvirt, name)
+    found = read_defined(domain.xml)
     data = {"name": name, "state": "shut off"}
+    if installed:
+        vm_far.refuse(libvirt.uri, "the answers of an installation are removed")
+        vm_install.check_told(found)
+    after = vm_install.finishing(host, libvirt, found, told=installed) if domain.active or installed else []
+    notes = [] if after or libvirt.far else vm_install.said(host, found)
+    ask = installed and bool(after)
     if not domain.active:
-        return Actions("stop", [], data, notes=[f"{name} is not running."])
+        return Actions("stop", after, data, notes=[f"{name} is not running.", *notes], ask=ask)
     if force:
         summary = f"take the power from {name}: what it has not written to disk is lost"
-        power = Action("stop", name, summary, lambda progress: libvirt.destroy(name))
-        return Actions("stop", [power], data, ask=True, here=not libvirt.far)
+        power = Action("stop", name, summary, lambda progress: libvirt.destroy(name), final=True)
+        return Actions("stop", [power, *after], data, notes=notes, ask=True, here=not libvirt.far)
     summary = f"ask {name} to shut down, and wait up to {seconds:.0f} s"
 
     def do(progress: Progress) -> None:
         _shut_down(libvirt, name, seconds, progress)
 
-    found = read_defined(domain.xml)
-    after = vm_install.finishing(host, libvirt, found)
-    notes = [] if after or libvirt.far else vm_install.said(host, found)
-    return Actions("stop", [Action("stop", name, summary, do, final=True), *after], data, notes=notes)
+    return Actions("stop", [Action("stop", name, summary, do, final=True), *after], data, notes=notes, ask=ask)
 
 
 def still_running(report: Report) -> bool:
