@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -71,6 +73,25 @@ def test_no_key_and_nothing_turned_off() -> None:
         word for word in ("EnableLUA", "AutoLogon", "SkipMachineOOBE", "LabConfig", "--", "Defender") if word in data
     ]
     assert "<ProductKey>\n          <WillShowUI>OnError</WillShowUI>\n        </ProductKey>" in data
+
+
+@pytest.mark.parametrize(
+    ("os", "lacks", "expected"),
+    [
+        ("win11", {"tpm": False}, ["BypassTPMCheck"]),
+        ("win11", {"secure_boot": False}, ["BypassSecureBootCheck"]),
+        ("win11", {"tpm": False, "secure_boot": False}, ["BypassTPMCheck", "BypassSecureBootCheck"]),
+        ("win10", {"tpm": False, "secure_boot": False}, []),
+    ],
+)
+def test_what_the_machine_lacks_is_not_asked_for(os: str, lacks: dict[str, Any], expected: list[str]) -> None:
+    """In the first commands of all: Setup looks before it comes to the disk."""
+    root = parsed(replace(LUKE, os=os, **lacks))
+    orders = texts(root, ".//u:settings[@pass='windowsPE']//u:RunSynchronousCommand/u:Order")
+    paths = texts(root, ".//u:settings[@pass='windowsPE']//u:RunSynchronousCommand/u:Path")
+    assert orders == [str(number) for number in range(1, 5 + len(expected))]
+    assert [re.sub(r".*/v (\w+) .*", r"\1", each) for each in paths[: len(expected)]] == expected
+    assert all("drvload" in each for each in paths[len(expected) :])
 
 
 def test_passes_and_components() -> None:

@@ -27,6 +27,8 @@ from vdesk.model.report import Report
 @click.option("--keyboard", metavar="TAG", help="For example de-DE; as the language unless given.")
 @click.option("--computer", metavar="NAME", default="*", help="The computer's name; Windows makes one up.")
 @click.option("--time-zone", metavar="NAME", help='As Windows names it: "W. Europe Standard Time".')
+@click.option("--no-tpm", is_flag=True, help="The machine has no TPM: the Setup of Windows 11 does not ask for one.")
+@click.option("--no-secure-boot", is_flag=True, help="The same for Secure Boot.")
 @click.pass_context
 def answer_file(ctx: click.Context, /, file: str, password_file: str | None, **words: Any) -> Report:
     """Write an autounattend.xml for vdesk create --unattended: VirtIO drivers from any letter, GPT, a local account.

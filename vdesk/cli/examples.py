@@ -40,7 +40,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sudo vdesk create hoth --iso win11.iso --pin --hugepages --start", "for games, and start it"),
         ("sudo vdesk create hoth --iso win11.iso --disk vg0/hoth:128GiB", "on a new logical volume"),
     ),
-    "answer-file": (("vdesk answer-file answers.xml --user luke", "asks for the password"),),
+    "answer-file": (
+        ("vdesk answer-file answers.xml --user luke", "asks for the password"),
+        ("vdesk answer-file answers.xml --user luke --no-tpm", "for a machine of create --no-tpm"),
+    ),
     "list": (("vdesk list", "every machine, its state, and who has its card"),),
     "show": (("vdesk show hoth --cpus", "in words, with the map of its processors"),),
     "start": (("sudo vdesk start hoth", "look before, bring up its networks, start it"),),

@@ -31,9 +31,12 @@ class Request:
         keyboard: str | None = None,
         computer: str = "*",
         time_zone: str | None = None,
+        no_tpm: bool = False,
+        no_secure_boot: bool = False,
     ) -> None:
         self.path, self.os, self.user, self.edition = path, os, user, edition
         self.language, self.keyboard, self.computer, self.time_zone = language, keyboard, computer, time_zone
+        self.tpm, self.secure_boot = not no_tpm, not no_secure_boot
 
 
 def check(host: Host, request: Request) -> tuple[str, Wanted]:
@@ -47,6 +50,8 @@ def check(host: Host, request: Request) -> tuple[str, Wanted]:
         keyboard=words.check_language(request.keyboard or request.language, "--keyboard", words.KEYBOARD),
         computer=words.check_computer(request.computer, request.user),
         time_zone=words.check_text(request.time_zone, "--time-zone") if request.time_zone is not None else None,
+        tpm=request.tpm,
+        secure_boot=request.secure_boot,
     )
     path = media.absolute(host, request.path, "FILE")
     if host.link(path[1:]) is not None or host.exists(path[1:]):

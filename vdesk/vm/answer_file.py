@@ -24,6 +24,7 @@ DRIVERS = (
     ("vioserial", "vioser.inf"),
 )
 EDITIONS = {"win10": "Windows 10 Pro", "win11": "Windows 11 Pro"}
+BYPASS = {"tpm": "BypassTPMCheck", "secure_boot": "BypassSecureBootCheck"}
 SCRIPT = r"C:\Windows\Setup\Scripts"
 PARTITIONS = (("EFI", "260"), ("MSR", "16"), ("Primary", ""))
 """Type and MiB; the last takes the rest. 260 MiB hold a FAT32 with sectors of 4 KiB."""
@@ -31,7 +32,8 @@ PARTITIONS = (("EFI", "260"), ("MSR", "16"), ("Primary", ""))
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is answered. `password` is kept out of every representation."""
+    """What is answered. `password` is kept out of every representation; without `tpm` or `secure_boot` Windows 11 is
+    not to ask for what the machine lacks."""
 
     os: str
     user: str
@@ -41,6 +43,8 @@ class Wanted:
     computer: str
     time_zone: str | None
     password: str = field(repr=False, default="")
+    tpm: bool = True
+    secure_boot: bool = True
 
 
 def answer_file(wanted: Wanted) -> bytes:
@@ -94,7 +98,8 @@ def _windows_pe(settings: Element, wanted: Wanted) -> None:
     _driver_paths(_component(settings, "Microsoft-Windows-PnpCustomizationsWinPE"), wanted)
     setup = _component(settings, "Microsoft-Windows-Setup")
     folder = FOLDERS[wanted.os]
-    _commands(setup, (_load(rf"{driver}\{folder}\amd64\{inf}") for driver, inf in DRIVERS))
+    loads = (_load(rf"{driver}\{folder}\amd64\{inf}") for driver, inf in DRIVERS)
+    _commands(setup, (*_checks_off(wanted), *loads))
     _disk(setup)
     _image(setup, wanted)
     data = SubElement(setup, "UserData")
@@ -112,6 +117,19 @@ def _locales(core: Element, wanted: Wanted) -> None:
 def _load(inf: str) -> str:
     letters = " ".join("C" + LETTERS)
     return rf"cmd /c for %d in ({letters}) do if exist %d:\{inf} drvload %d:\{inf}"
+
+
+def lab_config(value: str) -> str:
+    """The command that turns off one of the questions of Windows 11's Setup, in Setup."""
+    return rf"reg add HKLM\SYSTEM\Setup\LabConfig /v {value} /t REG_DWORD /d 1 /f"
+
+
+def _checks_off(wanted: Wanted) -> Iterable[str]:
+    """Before Setup looks; Windows 10 asks for neither."""
+    if wanted.os == "win11" and not wanted.tpm:
+        yield lab_config(BYPASS["tpm"])
+    if wanted.os == "win11" and not wanted.secure_boot:
+        yield lab_config(BYPASS["secure_boot"])
 
 
 def _driver_paths(component: Element, wanted: Wanted) -> None:
