@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from pycdlib import PyCdlib
 
 
-def wim(build: int) -> bytes:
+def wim(build: int, names: Sequence[str] = (), language: str = "en-US") -> bytes:
     """The part of install.wim that tells its version: the header and the XML document at its end."""
-    text = f"\ufeff<WIM><IMAGE><WINDOWS><VERSION><BUILD>{build}</BUILD></VERSION></WINDOWS></IMAGE></WIM>"
+    windows = f"<LANGUAGES><LANGUAGE>{language}</LANGUAGE></LANGUAGES><VERSION><BUILD>{build}</BUILD></VERSION>"
+    images = [f"<IMAGE><NAME>{escape(name)}</NAME><WINDOWS>{windows}</WINDOWS></IMAGE>" for name in names or ["x"]]
+    text = f"\ufeff<WIM>{''.join(images)}</WIM>"
     xml = text.encode("utf-16-le")
     body = bytes(5000)
     head = (
@@ -24,11 +28,12 @@ def wim(build: int) -> bytes:
     return head.ljust(208, b"\0") + body + xml
 
 
-def windows_disc(path: Path, build: int, name: str = "install.wim") -> None:
+def windows_disc(path: Path, build: int, name: str = "install.wim", names: Sequence[str] = ()) -> None:
     disc = PyCdlib()
     disc.new(udf="2.60", vol_ident="CCCOMA_X64FRE_EN-US_DV9")
     disc.add_directory("/SOURCES", udf_path="/sources")
-    disc.add_fp(io.BytesIO(wim(build)), len(wim(build)), "/SOURCES/INSTALL.WIM;1", udf_path=f"/sources/{name}")
+    data = wim(build, names)
+    disc.add_fp(io.BytesIO(data), len(data), "/SOURCES/INSTALL.WIM;1", udf_path=f"/sources/{name}")
     disc.write(str(path))
     disc.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -13,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vdesk.host import captured
 from vdesk.model.errors import WrongUsage
-from vdesk.plans.vm_answer import UNATTEND, warnings
+from vdesk.plans.vm_answer import UNATTEND
 from vdesk.vm import answer_words as words
 from vdesk.vm.answer_file import DRIVERS, LETTERS, Wanted, answer_file
 
@@ -130,45 +128,6 @@ def test_the_password_is_in_no_representation() -> None:
     assert "secret" not in repr(LUKE) and "secret" not in str(LUKE)
 
 
-# --- the checker of create
-
-
-def check(root: Path, data: bytes, os: str = "win11", *, virtio: bool = True, wiped: str | None = None) -> list[str]:
-    (root / "a.xml").write_bytes(data)
-    return warnings(captured(str(root)), "/a.xml", os, virtio=virtio, wiped=wiped)
-
-
-@pytest.mark.parametrize("os", ["win10", "win11"])
-def test_the_checker_has_nothing_to_say(os: str, tmp_path: Path) -> None:
-    wanted = Wanted(os, "<&>", "Pro", "en-US", "en-US", "*", None, "--><x>]]>&amp;")
-    assert check(tmp_path, answer_file(wanted), os) == []
-
-
-def test_what_the_checker_sees(tmp_path: Path) -> None:
-    data = answer_file(LUKE)
-    key = data.replace(b"<WillShowUI>OnError</WillShowUI>\n        </ProductKey>", b"<Key>W269N-X</Key></ProductKey>")
-    assert ["product key" in each for each in check(tmp_path, key)] == [True]
-    late = data.replace(b"<ComputerName>", b"<ProductKey>VK7JG-X</ProductKey><ComputerName>")
-    assert ["product key" in each for each in check(tmp_path, late)] == [True]
-    other = data.replace(b"<DiskID>0<", b"<DiskID>1<")
-    assert ["disk 1" in each for each in check(tmp_path, other)] == [True]
-    bare = data.replace(b"vioscsi", b"frob")
-    assert ["answer-file" in each for each in check(tmp_path, bare)] == [True]
-    assert check(tmp_path, bare, virtio=False) == []
-    assert ["wipes /dev/vg/windows" in each for each in check(tmp_path, data, wiped="/dev/vg/windows")] == [True]
-    empty = data.replace(b"<WillShowUI>OnError</WillShowUI>\n        </ProductKey>", b"<Key/></ProductKey>")
-    assert check(tmp_path, empty) == []
-
-
-def test_answers_for_the_other_windows(tmp_path: Path) -> None:
-    eleven = answer_file(LUKE)
-    assert check(tmp_path, eleven, "win11") == [] and check(tmp_path, eleven, "linux") == []
-    drivers, edition = check(tmp_path, eleven, "win10")
-    assert "drivers for Windows 11" in drivers and "WARNING" in edition and "--os win10" in edition
-    both = eleven.replace(b"\\w11\\", b"\\w10\\").replace(b"Windows 11 Pro", b"Windows 10 Pro")
-    assert check(tmp_path, both, "win10") == []
-
-
 def test_no_line_of_the_script_ends_in_a_handle() -> None:
     """cmd takes a digit before `>` that stands alone for a handle's number, and the line goes elsewhere."""
     told = [each for each in texts(parsed(LUKE), ".//u:Path") if "SetupComplete.cmd" in each]
@@ -176,13 +135,6 @@ def test_no_line_of_the_script_ends_in_a_handle() -> None:
     assert [each.partition("SetupComplete.cmd echo ")[2] for each in told][1:] == [
         "powercfg /h off", "powercfg /x standby-timeout-ac 0", "powercfg /x monitor-timeout-ac 0",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("data", [b"", b"<unattend/>", b"<!-- a -- b -->" + answer_file(LUKE), b"<a", b"\xff"])
-def test_what_setup_would_ignore(data: bytes, tmp_path: Path) -> None:
-    with pytest.raises(WrongUsage) as caught:
-        check(tmp_path, data)
-    assert caught.value.problems[0].id == "usage.unattended"
 
 
 # --- words

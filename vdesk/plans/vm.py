@@ -9,7 +9,7 @@ from vdesk.changes.disks import CreateDisk
 from vdesk.changes.domain import AutostartNetwork, DefineDomain
 from vdesk.changes.plan import Plan
 from vdesk.changes.volumes import CreateVolume
-from vdesk.host import Host
+from vdesk.host import Host, media
 from vdesk.host.libvirt_conn import SYSTEM, Libvirt, connect
 from vdesk.host.pci import read_device
 from vdesk.host.virtio_iso import setup_folder
@@ -19,7 +19,7 @@ from vdesk.plans.device_notes import at_boot
 from vdesk.plans.vm_devices import Choose
 from vdesk.plans.vm_spec import Created, decide
 from vdesk.vm import words
-from vdesk.vm.spec import WINDOWS, Request, Spec
+from vdesk.vm.spec import Request, Spec
 
 
 def create(
@@ -98,14 +98,23 @@ def _answer_disc(host: Host, request: Request, spec: Spec) -> Sequence[Change]:
 
 def _answer_warnings(host: Host, request: Request, spec: Spec) -> list[str]:
     if request.unattended is None:
-        return []
+        return vm_discs.past_checks(spec)
     from vdesk.plans import vm_answer, vm_wiping
+    from vdesk.vm.answer_check import Machine
+    from vdesk.vm.install_media import read_images
 
-    virtio, wipes = spec.disk.bus == "scsi" and spec.os in WINDOWS, vm_answer.wipes(host, request.unattended)
+    wipes = vm_answer.wipes(host, request.unattended)
     if wipes:
         vm_wiping.refuse(host, spec)
-    wiped = spec.disk.path if spec.disk.create is None else None
-    said = vm_answer.warnings(host, request.unattended, spec.os, virtio=virtio, wiped=wiped)
+    machine = Machine(
+        os=spec.os,
+        virtio=spec.disk.bus == "scsi",
+        wiped=spec.disk.path if spec.disk.create is None else None,
+        tpm=spec.tpm,
+        secure_boot=spec.secure_boot,
+        images=read_images(media.find(host, request.iso, "--iso")),
+    )
+    said = vm_answer.warnings(host, request.unattended, machine)
     return [*said, *(vm_wiping.warnings(host, spec) if wipes else ())]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from vdesk.host import eltorito, virtio_iso
 from vdesk.host.media import Disc, Media
+from vdesk.vm.answer_file import BYPASS, lab_config
 from vdesk.vm.defaults import Say
-from vdesk.vm.spec import TITLES
+from vdesk.vm.spec import TITLES, Spec
 
 
 def told(install: Media, disc: Disc, say: Say) -> None:
@@ -47,3 +48,14 @@ def load(os: str, drivers: str | None, bus: str) -> list[str]:
         return []
     folder = virtio_iso.setup_folder(os)
     return [f"Windows Setup shows the disk once its driver is loaded: `Load driver`, folder {folder} of {drivers}"]
+
+
+def past_checks(spec: Spec) -> list[str]:
+    """How a person gets past the questions of Windows 11's Setup that a machine without TPM or Secure Boot fails."""
+    if spec.os != "win11" or (spec.tpm and spec.secure_boot):
+        return []
+    lacks = [("a TPM", "tpm")] * (not spec.tpm) + [("Secure Boot", "secure_boot")] * (not spec.secure_boot)
+    return [
+        f"What gets past Setup's check for {what}, typed there after Shift+F10: {lab_config(BYPASS[name])}"
+        for what, name in lacks
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import NamedTuple
 
 from vdesk.host.media import Disc, Media
@@ -10,6 +11,8 @@ from vdesk.host.udf import UdfFile, open_udf
 
 FIRST_WIN11 = 22000
 XML_LIMIT = 1 << 20
+MOST = 40
+"""Editions or languages of a disc that are told."""
 IMAGES = (("sources", "install.wim"), ("sources", "install.esd"), ("sources", "boot.wim"))
 # Volume names of Microsoft's own discs; the version is not in them: 10 and 11 share CCCOMA_X64FRE_....
 WINDOWS_VOLUME = re.compile(r"(C[A-Z]{2,5}_X64F?R?E?|J_C[A-Z]{2,5}_X64|ESD-ISO|.*WIN(DOWS)?[ _-]?1[01])", re.IGNORECASE)
@@ -57,22 +60,44 @@ def guess_os(media: Media, disc: Disc) -> Guess:
     return Guess("win10", "neither the disc nor its name tells", False)
 
 
+class Images(NamedTuple):
+    """What a Windows disc installs: its build; the editions' names and the languages, none where only Setup's own image
+    (boot.wim) tells the build."""
+
+    build: int | None
+    names: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
 def windows_build(media: Media) -> int | None:
     """The build number in the disc's image file (a WIM's XML), None where there is none."""
+    found = read_images(media)
+    return found.build if found else None
+
+
+def read_images(media: Media) -> Images | None:
+    """What the disc's image file tells of itself; None where there is no such file, or it tells no build."""
     for path in IMAGES:
         found = open_udf(media, *path)
-        build = _wim_build(found) if found else None
-        if build:
-            return build
+        text = _wim_text(found) if found else ""
+        builds = [int(each) for each in re.findall(r"<BUILD>([0-9]{4,6})</BUILD>", text)]
+        if builds and path[-1] == "boot.wim":
+            return Images(max(builds))
+        if builds:
+            return Images(max(builds), _told(text, "NAME"), _told(text, "LANGUAGE"))
     return None
 
 
-def _wim_build(image: UdfFile) -> int | None:
-    """WIM header: the resource of the XML document at 0x48 (7 bytes size, 1 flags, 8 offset), UTF-16."""
+def _told(text: str, tag: str) -> tuple[str, ...]:
+    """The texts of an element, each once, as far as a person can read them."""
+    found = (unescape(each).strip() for each in re.findall(rf"<{tag}>([^<>]{{1,100}})</{tag}>", text))
+    return tuple(dict.fromkeys(each for each in found if each and each.isprintable()))[:MOST]
+
+
+def _wim_text(image: UdfFile) -> str:
+    """The XML document of a WIM, UTF-16; its resource is at 0x48 of the header (7 bytes size, 1 flags, 8 offset)."""
     head = image.read(0, 208)
     if head[:8] != b"MSWIM\0\0\0" or len(head) < 208:
-        return None
+        return ""
     size, offset = int.from_bytes(head[0x48:0x4F], "little"), int.from_bytes(head[0x50:0x58], "little")
-    text = image.read(offset, min(size, XML_LIMIT)).decode("utf-16-le", "replace")
-    builds = [int(each) for each in re.findall(r"<BUILD>([0-9]{4,6})</BUILD>", text)]
-    return max(builds, default=None)
+    return image.read(offset, min(size, XML_LIMIT)).decode("utf-16-le", "replace")
