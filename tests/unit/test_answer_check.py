@@ -11,7 +11,7 @@ import pytest
 
 from tests.commands.running import on
 from tests.machines.builder import build
-from tests.unit.discs import windows_disc
+from tests.unit.discs import starting_disc, windows_disc
 from tests.unit.test_answer_file import LUKE
 from tests.unit.vm_cases import IMAGES, in_memory
 from vdesk.host import captured, media
@@ -184,3 +184,10 @@ def test_what_a_person_types_in_setup(root: Path) -> None:
         "BypassTPMCheck", "BypassSecureBootCheck",
     ]  # fmt: skip
     assert not [each for each in create(root).envelope["data"]["warnings"] if "LabConfig" in each]
+
+
+@pytest.mark.parametrize("options", [("--os", "linux"), ()])
+def test_no_other_installer_reads_the_file(options: tuple[str, ...], root: Path) -> None:
+    starting_disc(root / IMAGES / "w.iso", 0xEF, loader="casper/x")
+    ran = create(root, "--unattended", "/root/a.xml", *options)
+    assert (ran.code, ran.errors) == (2, ["usage.unattended"])

@@ -31,6 +31,8 @@ def create(
     _free_name(host, request.name, libvirt)
     made = decide(host, request, libvirt, choose)
     spec = made.spec
+    if request.unattended is not None:
+        _for_windows(spec)
     where = libvirt.uri if libvirt else (None if not host.is_live else uri or SYSTEM)
     plan = Plan("create", f"create {request.name}", _changes(host, request, spec, made.xml, where))
     if libvirt and not libvirt.mock:
@@ -86,6 +88,19 @@ def _changes(host: Host, request: Request, spec: Spec, xml: str, uri: str | None
     changes += _answer_disc(host, request, spec)
     changes.append(DefineDomain(spec.name, spec.uuid, xml, uri))
     return changes
+
+
+def _for_windows(spec: Spec) -> None:
+    """WrongUsage for answers that no installer will read."""
+    if not spec.windows:
+        raise WrongUsage(
+            problem(
+                "usage.unattended",
+                f"--unattended: the guest is {spec.os}, and only Windows Setup reads such a file",
+                "an installer of another system looks for answers of another form, in another place",
+                "leave --unattended out, or say --os win10 or --os win11",
+            )
+        )
 
 
 def _answer_disc(host: Host, request: Request, spec: Spec) -> Sequence[Change]:
