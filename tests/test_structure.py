@@ -237,6 +237,25 @@ def test_forbidden(path: Path) -> None:
     assert not [*forbidden(path), *new_id_words(path)]
 
 
+SPEAKS = "vdesk/cli/spoken.py"
+ASKS = {"click.prompt", "click.confirm", "click.secho"}
+
+
+def untamed(path: Path) -> Iterator[str]:
+    """Yield what goes to a person by click itself, with the escapes of a terminal that names may have in them."""
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Call) or name_of(path) == SPEAKS:
+            continue
+        told = dotted(node.func) == "click.echo" and any(word.arg == "err" for word in node.keywords)
+        if told or dotted(node.func) in ASKS:
+            yield f"line {node.lineno}: {dotted(node.func)}; take {SPEAKS}"
+
+
+@pytest.mark.parametrize("path", modules(PACKAGE / "cli"), ids=name_of)
+def test_one_way_to_speak(path: Path) -> None:
+    assert not [*untamed(path)]
+
+
 def test_no_utils() -> None:
     assert not [name_of(path) for path in HOUSE if path.stem in ("utils", "util", "helpers", "misc", "common")]
 

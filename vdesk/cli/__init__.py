@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from vdesk.cli.options import GLOBAL_OPTIONS, LazyGroup, Settings
-from vdesk.cli.spoken import VERSION, Unwritten, speak
+from vdesk.cli.spoken import VERSION, Unwritten, say, speak
 from vdesk.model.errors import FAILED, INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskError, problem
 from vdesk.model.report import DONE, Report, from_error
 
@@ -124,7 +124,7 @@ def _unwritten(error: Exception, settings: Settings, report: Report | None = Non
     changed = report is not None and any(change.state == DONE for change in report.changes)
     what = "what it changed is changed, see: vdesk history" if changed else "nothing was changed"
     try:
-        click.echo(settings.words(f"vdesk: the result could not be written ({error}); {what}"), err=True)
+        say(settings.words(f"vdesk: the result could not be written ({error}); {what}"))
     except OSError:
         settings.errors_are_gone()
     return report.exit_code if report is not None and (changed or report.exit_code) else FAILED
@@ -151,7 +151,7 @@ def _elevate(error: NeedsRoot, settings: Settings) -> int:
     """On a terminal: run again through sudo, and say so first. Without one: exit 4 with the exact command."""
     line = settings.sudo_line()
     if settings.terminal and not settings.elevated:
-        click.echo(settings.words(f"This needs root. Running: {line}"), err=True)
+        say(settings.words(f"This needs root. Running: {line}"))
         settings.run_with_sudo()
     first = error.problems[0]
     shown = Problem(first.id, first.what, first.cause, f"run: {line}")
@@ -169,7 +169,7 @@ def _bug(error: Exception, settings: Settings) -> Report:
     if settings.verbose:
         import traceback
 
-        click.echo(traceback.format_exc(), err=True)
+        say(traceback.format_exc())
     found = problem(
         "internal",
         f"vdesk itself failed: {type(error).__name__}: {error}",

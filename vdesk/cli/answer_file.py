@@ -8,6 +8,7 @@ import click
 
 from vdesk.cli import completing
 from vdesk.cli.options import Settings, command, settings_of
+from vdesk.cli.spoken import asked
 from vdesk.model.errors import WrongUsage, problem
 from vdesk.model.report import Report
 
@@ -60,5 +61,4 @@ def _ask(settings: Settings, user: str) -> str:
             )
         )
     question = settings.words(f"Password for {user} in Windows")
-    asked = click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)
-    return str(asked)
+    return asked(question, hide_input=True, confirmation_prompt=True)

@@ -10,6 +10,7 @@ import click
 
 from vdesk.cli import completing
 from vdesk.cli.options import Settings, command, settings_of
+from vdesk.cli.spoken import say
 from vdesk.model.report import Report
 
 BEFORE_WORDS = (("check",), ("iommu", "enable"), ("iommu", "disable"), ("iommu", "status"))
@@ -133,9 +134,9 @@ def _tour_as_text(settings: Settings, root: str, missing: bool) -> int:
     _say(settings, INTRO)
     for words, expected, before in _steps(root, missing):
         _say(settings, ("", *before))
-        click.echo(_styled(settings, f"$ vdesk {' '.join(words)}", bold=True))
+        _tell(settings, f"$ vdesk {' '.join(words)}", bold=True)
         code = _run(settings, root, words)
-        click.echo(_styled(settings, settings.words(f"(exit code {code})"), dim=True))
+        _tell(settings, settings.words(f"(exit code {code})"), dim=True)
         if code != expected:
             strange.append(f"vdesk {' '.join(words)}: exit code {code}, not {expected}")
     _say(settings, ("", *(OUTRO if not strange else ("Not everything went as expected:", *strange))))
@@ -144,11 +145,14 @@ def _tour_as_text(settings: Settings, root: str, missing: bool) -> int:
 
 def _say(settings: Settings, lines: tuple[str, ...]) -> None:
     for line in lines:
-        click.echo(_styled(settings, settings.words(line), fg="cyan") if line else "")
+        if line:
+            _tell(settings, settings.words(line), fg="cyan")
+        else:
+            _tell(settings, "")
 
 
-def _styled(settings: Settings, text: str, **style: Any) -> str:
-    return text if settings.plain else click.style(text, **style)
+def _tell(settings: Settings, text: str, **style: Any) -> None:
+    say(text, err=False, **({} if settings.plain else style))
 
 
 def _tour_as_json(settings: Settings, root: str, missing: bool) -> Report:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vdesk.cli.completing import files
-from vdesk.cli.spoken import Helpful, confirmed
+from vdesk.cli.spoken import Helpful, confirmed, say
 
 if TYPE_CHECKING:
     from vdesk.changes.executor import Mode
@@ -115,8 +115,7 @@ class Settings:
 
     def _progress(self, text: str) -> None:
         if sys.stderr.isatty() or self.verbose:
-            text = self.words(text)
-            _say(text if self.plain else click.style(text, dim=True))
+            _say(self.words(text), **({} if self.plain else {"dim": True}))
 
     def sudo_line(self) -> str:
         """The command that does the same as root, for a person to type."""
@@ -147,10 +146,10 @@ class Settings:
         discard_output(sys.stderr)
 
 
-def _say(text: str) -> None:
+def _say(text: str, **style: Any) -> None:
     """A line on stderr, which nobody has to hear: a change does not fail because its terminal has gone."""
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        say(text, **style)
 
 
 def settings_of(ctx: click.Context) -> Settings:

@@ -10,7 +10,7 @@ import click
 from vdesk.cli import completing
 from vdesk.cli.connecting import CONNECT
 from vdesk.cli.options import Settings, after_recovery, command, settings_of
-from vdesk.cli.spoken import confirmed, says_yes, wrapped
+from vdesk.cli.spoken import asked, confirmed, say, says_yes, wrapped
 from vdesk.model.report import Report
 
 BOOT = "Take the card at every boot, or only while the machine runs; unless given: at every boot where amdgpu has it."
@@ -26,14 +26,14 @@ Answer = TypeVar("Answer")
 def _heard(ask: Callable[Words, Answer]) -> Callable[Words, Answer]:
     """The question; Ctrl-C at it is an interrupt of the command, which says what was done before."""
 
-    def asked(*args: Words.args, **more: Words.kwargs) -> Answer:
+    def waiting(*args: Words.args, **more: Words.kwargs) -> Answer:
         try:
             return ask(*args, **more)
         except click.Abort:
-            click.echo(err=True)  # off the question's line
+            say("")  # off the question's line
             raise KeyboardInterrupt from None
 
-    return asked
+    return waiting
 
 
 class _Terminal:
@@ -48,14 +48,14 @@ class _Terminal:
         number, _, sentence = text.strip().partition("] ") if text.startswith("[") else ("", "", text.strip())
         said = f"{number}] " * bool(number) + self.settings.words(sentence)
         width = click.HelpFormatter().width  # what the terminal has, no more than 80
-        click.echo(wrapped(said, width, indent, indent + "  "), err=True)
+        say(wrapped(said, width, indent, indent + "  "))
 
     def text(self, question: str, default: str) -> str:
         """A line; the default for an empty one, which is said once."""
         if not self.hinted:
             self.say("Enter takes what stands in brackets.")
             self.hinted = True
-        return str(_heard(click.prompt)(self.settings.words(question), default=default, err=True))
+        return _heard(asked)(self.settings.words(question), default)
 
     def yes(self, question: str, default: bool = False) -> bool:
         """Yes or no; the default for an empty line."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gettext
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import click
 
 from vdesk import __version__
-from vdesk.render import spell_all
+from vdesk.render import printable, spell_all
 from vdesk.render.language import catalogue, folder, speaker
 
 GLUE = "\ue000"  # for private use: stands for a hyphen while click wraps, which would cut a name at it
@@ -73,6 +74,21 @@ def tell(ctx: click.Context, text: str) -> None:
         raise Unwritten(str(error)) from error
 
 
+def say(text: str, *, err: bool = True, **style: Any) -> None:
+    """Words for a person, in click's style. Names of files and devices, and what other programs print, are among them:
+    nothing of it reaches the terminal as a command. A document goes out by click.echo, as it is."""
+    text = printable(text)
+    if not text.isascii():
+        spell_all()
+    click.echo(click.style(text, **style) if style else text, err=err)
+
+
+def asked(question: str, default: str | None = None, **more: Any) -> str:
+    """The line that a person answers with on the terminal; for an empty one the default, shown in brackets."""
+    shown = question if default is None else f"{question} [{default}]"
+    return str(click.prompt(printable(shown), default=default, show_default=False, err=True, **more))
+
+
 def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         tell(ctx, ctx.get_help())
@@ -117,14 +133,14 @@ def confirmed(question: str, language: str, default: bool = False) -> bool:
     anything else is asked again."""
     found = catalogue(language)
     if found is None:
-        return click.confirm(question, default=default, err=True)
+        return click.confirm(printable(question), default=default, err=True)
     while True:
-        asked = f"{found.say(question)} {found.label('[Y/n]' if default else '[y/N]')}"
-        answer = click.prompt(asked, default="", show_default=False, err=True)
+        words = f"{found.say(question)} {found.label('[Y/n]' if default else '[y/N]')}"
+        answer = click.prompt(words, default="", show_default=False, err=True)
         meant = says_yes(answer, language) if answer.strip() else default
         if meant is not None:
             return meant
-        click.echo(found.say("Error: invalid input"), err=True)
+        say(found.say("Error: invalid input"))
 
 
 def says_yes(answer: str, language: str) -> bool | None:

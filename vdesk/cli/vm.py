@@ -10,6 +10,7 @@ import click
 from vdesk.cli import completing
 from vdesk.cli.connecting import CONNECT
 from vdesk.cli.options import Settings, changing, command, settings_of
+from vdesk.cli.spoken import asked, say
 from vdesk.model.errors import FAILED, INTERRUPTED, NOT_READY, VdeskError
 from vdesk.model.report import Report, from_error
 
@@ -110,7 +111,7 @@ def _print_xml(settings: Settings, request: Any, uri: str | None) -> Report | in
     if settings.json:
         return Report("create", data=plan.data)
     for note in plan.intro:
-        click.echo(settings.words(note), err=True)
+        say(settings.words(note))
     click.echo(plan.data["xml"], nl=False)
     return 0
 
@@ -122,11 +123,8 @@ def _chooser(settings: Settings) -> Any:
 
     def choose(question: str, answers: Sequence[tuple[str, str]]) -> str | None:
         for answer, about in answers:
-            click.echo(f"  {answer}  {settings.words(about)}", err=True)
-        picked = click.prompt(
-            settings.words(question), type=click.Choice([*(answer for answer, _ in answers), "none"]), err=True
-        )
-        return str(picked)
+            say(f"  {answer}  {settings.words(about)}")
+        return asked(settings.words(question), type=click.Choice([*(answer for answer, _ in answers), "none"]))
 
     return choose
 

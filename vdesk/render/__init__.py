@@ -11,6 +11,9 @@ from typing import Any
 from vdesk.model.record import Record
 from vdesk.model.report import Report
 
+UNPRINTABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+"""Control characters but tab and newline, marks of writing direction, bytes that were no UTF-8."""
+
 
 class Output(Record):
     """Where and how to render: `plain` is without colour, `root` the folder of a captured machine; `language` is one
@@ -65,6 +68,12 @@ def clean(value: Any, root: str) -> Any:
         return value
     place = re.compile(r"(?<![\w.-])" + re.escape(folder) + r"(?:/|(?![\w.-]))")
     return mapped(value, lambda text: place.sub("/", text) if folder in text else text)
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal could take for a command, or show in another order than it is written."""
+    lines = text.replace("\n", "")
+    return text if lines.isascii() and lines.isprintable() else re.sub(UNPRINTABLE, "\ufffd", text)
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from vdesk.model import finding as level
 from vdesk.model.errors import INTERRUPTED, Problem
 from vdesk.model.report import ChangeView, Report
-from vdesk.render import Output, clean, mapped
+from vdesk.render import Output, clean, mapped, printable
 from vdesk.render.language import catalogue
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 STATE_STYLE = {"planned": "cyan", "done": "green", "skipped": "yellow", "undone": "yellow", "failed": "bold red"}
 LABEL = 9
-UNPRINTABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-"""Control characters but tab and newline, marks of writing direction, bytes that were no UTF-8."""
 NO_WRAP, WIDTH = 100_000, 80
 FEW_LINES = 10  # of a new file, which are shown also where many plans are told in one
 QUESTION_LINES = 40  # of one preview, before the question and after a no: the words have to stay in sight
@@ -188,16 +185,11 @@ def _diff(out: Writer, change: ChangeView, output: Output, most: int) -> None:
         out.raw(" " * LABEL + line, style)
 
 
-def _printable(text: str) -> str:
-    lines = text.replace("\n", "")
-    return text if lines.isascii() and lines.isprintable() else re.sub(UNPRINTABLE, "\ufffd", text)
-
-
 def _for_people(report: Report, output: Output) -> None:
     """What is printed never holds the folder of a captured machine, nor what a terminal could take for a command."""
 
     def change(value: Any) -> Any:
-        return mapped(clean(value, output.root), _printable)
+        return mapped(clean(value, output.root), printable)
 
     report.data = change(report.data)
     report.notes = change(report.notes)
