@@ -121,27 +121,45 @@ def test_nothing_is_written_for_others(played: Played) -> None:
 # --- code
 
 
-def test_root_does_not_run_what_others_can_write(played: Played, memory: Path) -> None:
-    """The same command with the same journal: refused with a package that everybody can write, and nothing changed."""
-    assert played.vdesk("iommu", "enable", "--yes").code == 0
-    before = played.tree()
+def open_copy(played: Played, memory: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a copy of vdesk that everybody can write, on the played machine."""
     copy = memory / "code/vdesk"
     shutil.copytree(Path(vdesk.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "plans").chmod(0o777)
     words = [sys.executable, "-m", "vdesk"]
 
     def run(*line: str) -> subprocess.CompletedProcess[str]:
-        for name in ("etc", "boot", "var/lib"):
+        for name in ("etc", "boot", "var/lib", "sys"):
             over(played.root / name, f"/{name}")
         environment = {**os.environ, "PYTHONPATH": str(copy.parent)}
         return subprocess.run([*words, *line], cwd="/", env=environment, capture_output=True, text=True, check=False)
 
+    return run
+
+
+def test_root_does_not_run_what_others_can_write(played: Played, memory: Path) -> None:
+    """The same command with the same journal: refused with a package that everybody can write, and nothing changed."""
+    assert played.vdesk("iommu", "enable", "--yes").code == 0
+    before = played.tree()
+    run = open_copy(played, memory)
     ended = apart(lambda: run("undo", "--yes", "--json"))
     assert ended.returncode == 3, ended
     assert [each["id"] for each in json.loads(ended.stdout)["errors"]] == ["root.foreign-code"]
     assert played.tree() == before
     assert apart(lambda: run("history")).returncode == 0, "looking is not refused"
     assert apart(lambda: run("undo", "--dry-run")).returncode == 0
+
+
+@pytest.mark.parametrize("line", ["capture FILE.tar.gz", "report -o FILE", "groups --svg FILE", "gpu rom 01:00.0"])
+def test_nor_reads_for_others_with_it(line: str, played: Played, memory: Path) -> None:
+    """What changes nothing, but reads what only root may, or writes a file as root; and another owner is no remedy."""
+    run = open_copy(played, memory)
+    words = [word.replace("FILE", str(memory / "made")) for word in line.split()]
+    ended = apart(lambda: run(*words, "--json"))
+    assert ended.returncode == 3, ended
+    (told,) = json.loads(ended.stdout)["errors"]
+    assert told["id"] == "root.foreign-code" and "install vdesk anew" in told["remedy"]
+    assert "chown" not in told["remedy"] and not [*memory.glob("made*")]
 
 
 # --- the environment

@@ -20,18 +20,9 @@ PRIVATE = ("var/lib/vdesk", "var/lib/vdesk/journal", "etc/vdesk")
 def refuse_unsafe(host: Host) -> None:
     """Refused where root would run code, or believe a record, that another user can write. Reads as good as nothing
     where this process is not root, or works on a captured machine."""
-    if not host.tree.own or os.geteuid() != 0:
+    if not _as_root(host):
         return
-    for path, why in foreign(code(), owners(), groups()):
-        raise Refused(
-            problem(
-                "root.foreign-code",
-                f"vdesk does not change this machine as root: {path} {why}",
-                "whoever can write what root runs is root with the next command",
-                "install vdesk for the whole machine (apt, or as root: pipx install --global vdesk), or: "
-                f"sudo chown root: {path}; sudo chmod go-w {path}",
-            )
-        )
+    refuse_foreign_code(host)
     for path, why in kept(host):
         raise Refused(
             problem(
@@ -41,6 +32,28 @@ def refuse_unsafe(host: Host) -> None:
                 f"look at who made it so, with: ls -ld {path}; then: sudo chown root: {path}; sudo chmod go-w {path}",
             )
         )
+
+
+def refuse_foreign_code(host: Host) -> None:
+    """The same of the code alone: for what changes nothing, and yet reads or writes as root.
+
+    A change of the owner would bless what was planted before it, so that is not the remedy."""
+    if not _as_root(host):
+        return
+    for path, why in foreign(code(), owners(), groups()):
+        raise Refused(
+            problem(
+                "root.foreign-code",
+                f"vdesk does not do this as root: {path} {why}",
+                "whoever can write what root runs is root with the next command",
+                "install vdesk anew, for the whole machine (apt, or as root: pipx install --global vdesk): to change "
+                f"the owner would keep what was put into this copy; see who can write there with: ls -ld {path}",
+            )
+        )
+
+
+def _as_root(host: Host) -> bool:
+    return host.tree.own and os.geteuid() == 0
 
 
 def owners() -> frozenset[int]:

@@ -12,6 +12,7 @@ from vdesk.host.capturing import Capture, capture, scrubber
 from vdesk.host.handing import save, save_folder
 from vdesk.host.kernel_log import kernel_log
 from vdesk.host.recording import RecordingHost
+from vdesk.host.trust import refuse_foreign_code
 from vdesk.model.errors import VdeskError, WrongUsage, problem
 from vdesk.model.report import PLANNED, ChangeView, Report
 
@@ -20,9 +21,12 @@ Reader = Callable[[Host], object]
 
 def make(host: Host, target: str, readers: Iterable[Reader], asked: dict[str, str], *, dry_run: bool) -> Report:
     """Read everything that vdesk reads, and write it to `target`, an absolute path on this machine: a folder that is
-    new or empty, or an archive. `asked` are libvirt's answers. Raises WrongUsage, and changes nothing else."""
+    new or empty, or an archive. `asked` are libvirt's answers. Raises WrongUsage, Refused where root would do it with
+    code that others can write, and changes nothing else."""
     kind = kind_of(target)
     _check(target, kind)
+    if not dry_run:
+        refuse_foreign_code(host)
     found = _collect(host, readers, asked)
     size = sum(map(len, found.files.values()))
     data = {"target": target, "files": len(found.files), "bytes": size, "unreadable": found.unreadable}

@@ -7,6 +7,7 @@ from vdesk.host.handing import save
 from vdesk.host.option_rom import KINDS, Fault, faults, has_uefi, images
 from vdesk.host.pci import Device, devices, find
 from vdesk.host.rom_reader import is_shadow, read
+from vdesk.host.trust import refuse_foreign_code
 from vdesk.model.address import Address
 from vdesk.model.errors import FAILED, Absent, NeedsRoot, Problem, Refused, VdeskError, WrongUsage, problem
 from vdesk.model.finding import WARN, finding
@@ -34,6 +35,7 @@ def rom(host: Host, address: Address, target: str | None, *, dry_run: bool = Fal
         raise NeedsRoot(
             problem("root.needed", "a ROM is read by root only", "it has to be switched on first", "run it with sudo")
         )
+    refuse_foreign_code(host)  # also in a dry run: what reads a ROM switches it on
     data = _read(host, device)
     found, told = images(data), faults(data, device.vendor, device.device)
     if is_shadow(host, device):

@@ -16,6 +16,7 @@ from vdesk.host.kernel_log import kernel_log
 from vdesk.host.pci_tree import tree
 from vdesk.host.recording import RecordingHost
 from vdesk.host.scrub import Scrub
+from vdesk.host.trust import refuse_foreign_code
 from vdesk.model.errors import VdeskError, WrongUsage, problem
 from vdesk.model.finding import INFO, OK, Finding
 from vdesk.model.report import PLANNED, ChangeView, Report
@@ -41,8 +42,11 @@ class Looks(NamedTuple):
 def make(host: Host, target: str, looks: Looks, draw: Callable[[Facts], str], *, dry_run: bool) -> Report:
     """Write the page to `target`, a new file on this machine, or give it back as data where that is `-`.
 
-    `draw` makes the page of the facts. WrongUsage where the file is there."""
+    `draw` makes the page of the facts. WrongUsage where the file is there, Refused where root would do it with code
+    that others can write."""
     _free(target)
+    if not dry_run:
+        refuse_foreign_code(host)
     found = collect(host, looks)
     text = draw(found)
     report = Report("report", data={"target": target, "bytes": len(text), "ready": found["ready"]})
@@ -60,6 +64,8 @@ def make(host: Host, target: str, looks: Looks, draw: Callable[[Facts], str], *,
 def picture(host: Host, target: str, groups: Report, draw: Callable[[Facts], str], *, dry_run: bool) -> None:
     """Write the picture of the groups that `groups` reports to `target`; its place goes into the report's data."""
     _free(target)
+    if not dry_run:
+        refuse_foreign_code(host)
     facts = {
         "tree": tree(host),
         "groups": groups.data["groups"],
