@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel.hooked import CARD, SOUND, STATE, UUID, call, domain, drivers, log, machine, process, small, written
+from tests.machines.parts import Link, Tree
 from vdesk.libvirt_hook.phases import by_hand
 from vdesk.libvirt_hook.state import own_folder
 
@@ -37,6 +38,49 @@ def test_not_by_hand_while_it_runs(memory: Path, capfd: pytest.CaptureFixture[st
     assert by_hand(found, UUID) == 1 and "are being moved just now" in capfd.readouterr().err
     os.close(lock)
     assert drivers(found) == ["vfio-pci", "vfio-pci"] and found.exists(STATE)
+
+
+def qemu(pid: int, uid: str, program: str) -> Tree:
+    """A process with the words of the machine's QEMU."""
+    status = f"Name:\tx\nUid:\t{uid}\n" if uid else ""
+    tree: Tree = {f"proc/{pid}/cmdline": f"{program}\0-uuid\0{UUID}\0", f"proc/{pid}/status": status}
+    return tree | {f"proc/{pid}/exe": Link(f"../../{program}"), program: ""}
+
+
+SAME = "1000\t0\t0\t0"  # somebody who runs a program that becomes root
+REAL, OWN = "usr/bin/qemu-system-x86_64", "home/desk/bin/qemu-system-x86_64"
+
+
+@pytest.mark.parametrize(
+    ("uid", "program", "runs"),
+    [
+        ("64055\t64055", "usr/bin/x", True),
+        ("0\t0", "usr/bin/x", True),
+        ("1000\t1000", REAL, True),
+        ("1000\t1000", "usr/libexec/qemu-kvm", True),
+        ("1000\t1000", "nix/.qemu-system-x86_64-wrapped", True),
+        ("", "usr/bin/x", True),
+        ("1000\t1000", "usr/bin/sleep", False),
+        (SAME, "usr/bin/sudo", False),
+        ("4242\t4242", "usr/bin/x", False),
+    ],
+)
+def test_whose_process_it_is(uid: str, program: str, runs: bool, memory: Path) -> None:
+    """Words that anybody can give a process of theirs keep nothing from being given back."""
+    tree = small() | qemu(78, uid, program)
+    found = machine(memory, tree | {"etc/passwd": "libvirt-qemu:x:64055:64055::/:/bin/false\n"})
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    assert by_hand(found, UUID) == (1 if runs else 0)
+    assert found.exists(STATE) is runs
+
+
+def test_a_program_of_another_s_is_no_qemu(memory: Path) -> None:
+    """Whatever it is called; only root can lay one out that is not its own."""
+    found = machine(memory, small() | qemu(78, "1000", OWN))
+    assert call(found, "prepare", domain(CARD, SOUND)) == 0
+    if os.geteuid() == 0:
+        os.chown(memory / OWN, 1000, 1000)
+    assert by_hand(found, UUID) == (1 if os.geteuid() else 0)
 
 
 @pytest.mark.parametrize("uuid", ["", "../../etc/x", "*", UUID + "\n"])

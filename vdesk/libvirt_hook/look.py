@@ -18,6 +18,7 @@ BRIDGE, DISPLAY = "0x06", "0x03"  # PCI base classes
 HARMLESS = ("", "pcieport", "pci-stub", VFIO)  # drivers that leave the DMA of their group to others
 INTERFACE = re.compile(r"[\w.@:-]{1,15}", re.ASCII)
 OTHER_NODES = re.compile(r"(fb|i2c-)\d+", re.ASCII)  # an unbind waits for who has a monitor's bus open
+QEMU_USERS = ("root", "0", "libvirt-qemu", "qemu", "qemu-libvirtd", "?")  # Debian and Arch; Fedora and SUSE; NixOS
 GONE = " (deleted)"  # an unbind takes the node away first, then waits for who has it open
 NVME_PATH = re.compile(r"c\d+(n\d+)$", re.ASCII)
 # They let go by themselves: the hook stops these services, sound servers close a card that disappears. Names as the
@@ -171,6 +172,17 @@ def _user(machine: Machine, pid: str) -> str:
     uid = next((line.split()[1] for line in told if line.startswith("Uid:")), "?")
     rows = [line.split(":") for line in machine.text("etc/passwd").splitlines()]
     return next((row[0] for row in rows if len(row) > 2 and row[2] == uid), uid)
+
+
+def runs(machine: Machine, pid: str, uuid: str) -> bool:
+    """Whether a process is the QEMU of a machine. Everybody can give a process of theirs such words, so it has to be
+    root's or of QEMU's user, or a QEMU that root has installed (`user` in qemu.conf); not known counts as yes."""
+    if f"\0-uuid\0{uuid}\0" not in machine.text(f"proc/{pid}/cmdline") + "\0":
+        return False
+    program = machine.link(f"proc/{pid}/exe").lstrip(".")
+    if _user(machine, pid) in QEMU_USERS or not program:
+        return True
+    return program.startswith(("qemu", "kvm")) and machine.owner(f"proc/{pid}/exe") in (0, os.geteuid())
 
 
 def stays(row: Sequence[str]) -> bool:

@@ -68,6 +68,13 @@ class Machine:
         except OSError:
             return ""
 
+    def owner(self, path: str) -> int:
+        """The user whom a file belongs to, or what a link leads to; -1 when it cannot be told."""
+        try:
+            return os.stat(self.place(path)).st_uid
+        except OSError:
+            return -1
+
     def names(self, path: str) -> list[str]:
         """The names in a folder, sorted; none when it cannot be read."""
         try:

@@ -12,7 +12,7 @@ from .cpus import free_cpus, keep_cpus, plan_cpus
 from .desktop import plan_desktop, start_desktop, stop_desktop
 from .domain import UUID, Domain
 from .identity import identity
-from .look import DEVICES, VFIO, Fact, find_holders, holders, look, named_holders, stays
+from .look import DEVICES, VFIO, Fact, find_holders, holders, look, named_holders, runs, stays
 from .machine import LOG, LOOK_SECONDS, PREPARE_SECONDS, Machine, Trouble, in_child, printable, program, run
 from .memory import free_pages, make_pages, plan_pages
 from .moves import PROBE, give, is_gpu, take, waiting
@@ -73,7 +73,7 @@ def by_hand(machine: Machine, uuid: str) -> int:
         if not UUID.fullmatch(uuid):
             raise Trouble("that is no uuid of a virtual machine")
         for pid in filter(str.isdecimal, machine.names("proc")):
-            if f"\0-uuid\0{uuid}\0" in machine.text(f"proc/{pid}/cmdline") + "\0":
+            if runs(machine, pid, uuid):
                 raise Trouble(f"the virtual machine runs (process {pid}): shut it down, and it gives back what it has")
         release(machine, uuid, alone=True)
     except Exception as error:
