@@ -243,6 +243,26 @@ def test_a_log_that_is_a_link_is_not_followed(hook: Path, memory: Path) -> None:
     assert ended.returncode == 1 and not (memory / "victim").exists()
 
 
+def test_a_log_folder_that_is_another_s(hook: Path, memory: Path) -> None:
+    """A group that may write /var/log, as syslog's, can put a link there, or a folder that it fills with links."""
+    put(small() | dict.fromkeys(("usr/sbin/modprobe", "usr/sbin/systemctl"), "#!/bin/sh\n"), memory)
+    (memory / "victim").mkdir()
+    (memory / "victim/hook.log").write_text("")
+    place = memory / "var/log/vdesk"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(memory / "victim")
+    for why in (b"vdesk is a link, or no folder", b"vdesk can be written by others than root"):
+        ended = ran(hook, "--root", memory, "hoth", "prepare", "begin", "-", xml=domain("0000:7f:00.0"))
+        assert ended.returncode == 1 and b"no device at it" in ended.stderr, "the phase itself goes on"
+        ended = ran(hook, "--root", memory, "--check")
+        assert ended.returncode == 1 and why in ended.stdout and b"ok    log" not in ended.stdout
+        assert not [each for each in memory.rglob("hook.log") if each.stat().st_size]
+        if place.is_symlink():
+            place.unlink()
+            place.mkdir()
+            place.chmod(0o777)
+
+
 def test_check(hook: Path, memory: Path) -> None:
     programs: Tree = dict.fromkeys(("usr/sbin/modprobe", "usr/sbin/systemctl"), "#!/bin/sh\n")
     put(small() | programs, memory)

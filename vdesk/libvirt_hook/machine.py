@@ -133,16 +133,41 @@ class Machine:
     def say(self, text: str) -> None:
         """One line to the log; a log that cannot be written keeps no machine from starting."""
         line = f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {self.guest} {self.phase}: {printable(text, 2000)}\n"
-        place = self.place(LOG)
         try:
-            os.makedirs(os.path.dirname(place), 0o750, exist_ok=True)
-            if os.path.lexists(place) and os.lstat(place).st_size > LOG_BYTES:
-                os.replace(place, f"{place}.1")
-            handle = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            folder = self.log_folder()
+            try:
+                handle = _open_log(folder)
+            finally:
+                os.close(folder)
             with open(handle, "ab", buffering=0) as file:
                 file.write(line.encode())
-        except OSError:
+        except (OSError, Trouble):
             return
+
+    def log_folder(self) -> int:
+        """The folder of the log, open, made where it is missing; Trouble when it is a link, or not root's alone: a
+        group that may write /var/log (syslog's, on Ubuntu) can put another one in its place."""
+        place = os.path.dirname(self.place(LOG))
+        try:
+            os.makedirs(place, 0o750, exist_ok=True)
+            folder = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except (FileExistsError, NotADirectoryError):
+            raise Trouble(f"{place} is a link, or no folder; see who made it, and remove it") from None
+        found = os.fstat(folder)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            os.close(folder)
+            raise Trouble(f"{place} can be written by others than root; see who made it, and remove it")
+        return folder
+
+
+def _open_log(folder: int) -> int:
+    """The log in its folder, to add to; a long one is put aside before."""
+    name = os.path.basename(LOG)
+    with contextlib.suppress(FileNotFoundError):
+        if os.stat(name, dir_fd=folder, follow_symlinks=False).st_size > LOG_BYTES:
+            os.replace(name, f"{name}.1", src_dir_fd=folder, dst_dir_fd=folder)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, 0o600, dir_fd=folder)
 
 
 def printable(text: str, length: int) -> str:

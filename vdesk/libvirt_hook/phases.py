@@ -275,6 +275,7 @@ def _own(machine: Machine) -> str:
 
 def _can_log(machine: Machine) -> str:
     machine.phase = "check"
+    os.close(machine.log_folder())
     machine.say("the log can be written")
     if not os.access(machine.place(LOG), os.W_OK):
         raise Trouble(f"/{LOG} cannot be written")
