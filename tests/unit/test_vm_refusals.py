@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -125,6 +126,16 @@ def test_forced(machine: str, options: str, folder: Path) -> None:
     root = lay_out(Case(machine, options), folder)
     ran = on(root, *shlex.split(f"create hoth --iso /{IMAGES}/Win10.iso {options} --print-xml"))
     assert ran.code == 0 and "overridden" in ran.err
+
+
+def test_a_disk_that_names_another_file(folder: Path) -> None:
+    """Not refused, for a person may have made it so, but said."""
+    root = lay_out(Case("article-booted", ""), folder)
+    name = b"/etc/shadow"
+    head = b"QFI\xfb" + struct.pack(">IQI", 3, 512, len(name))
+    (root / IMAGES / "old.qcow2").write_bytes(head.ljust(512, b"\0") + name)
+    ran = on(root, *f"create hoth --iso /{IMAGES}/Win10.iso --disk /{IMAGES}/old.qcow2 --print-xml".split())
+    assert ran.code == 0 and "old.qcow2 has a backing file, /etc/shadow" in ran.err
 
 
 def test_several_cards_are_asked_about(folder: Path) -> None:

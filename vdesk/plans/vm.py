@@ -14,7 +14,7 @@ from vdesk.host.libvirt_conn import SYSTEM, Libvirt, connect
 from vdesk.host.pci import read_device
 from vdesk.host.virtio_iso import setup_folder
 from vdesk.model.errors import VdeskError, WrongUsage, problem
-from vdesk.plans import vm_discs, vm_far
+from vdesk.plans import vm_discs, vm_disks, vm_far
 from vdesk.plans.device_notes import at_boot
 from vdesk.plans.vm_devices import Choose
 from vdesk.plans.vm_spec import Created, decide
@@ -43,7 +43,8 @@ def create(
         from vdesk.plans.looking_glass import changes as shared
 
         plan.changes[:0] = shared(host, made.notes.append)
-    warnings = [*warning, *made.notes, *_at_boot(host, request, spec), *_answer_warnings(host, request, spec)]
+    warnings = [*warning, *made.notes, *vm_disks.warnings(host, spec.disk), *_at_boot(host, request, spec)]
+    warnings += _answer_warnings(host, request, spec)
     plan.data = describe(made, warnings)
     plan.intro = warnings
     plan.notes = [] if request.unattended is not None else vm_discs.load(spec.os, spec.drivers_disc, spec.disk.bus)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from vdesk.changes.disks import check_space, disk_exists, shown
 from vdesk.changes.volumes import free, identity, volume_exists
-from vdesk.host import Host, media
+from vdesk.host import Host, media, qcow2
 from vdesk.host.direct_io import takes_direct
 from vdesk.host.storage import node, uses
 from vdesk.model.errors import HostError, Refused, WrongUsage, problem
@@ -41,6 +42,26 @@ def disk_of(host: Host, request: Request, bus: str) -> Disk:
     if format not in SUFFIX or request.disk_format not in (None, format):
         raise _wrong_format(path, format, request.disk_format)
     return Disk(path, False, format, bus, direct=takes_direct(host, path[1:]))
+
+
+def warnings(host: Host, disk: Disk) -> list[str]:
+    """What else QEMU opens with an image that is there already: a guest can write any name into a disk of its own, and
+    would read that file of this machine."""
+    if disk.create is not None or disk.block or disk.format != "qcow2":
+        return []
+    found = qcow2.named(media.find(host, disk.path, "--disk"))
+    name, said = shlex.quote(disk.path), []
+    if found.backing:
+        said.append(
+            f"WARNING: {disk.path} has a backing file, {found.backing}, and the machine reads it. Where you did not"
+            f" make it so, give another disk; see: qemu-img info {name}"
+        )
+    if found.data:
+        said.append(
+            f"WARNING: {disk.path} has its data in {found.data}, and the machine reads and writes it. Where you did not"
+            f" make it so, give another disk; see: qemu-img info {name}"
+        )
+    return said
 
 
 def _new(host: Host, request: Request, bus: str, size: int) -> Disk:
