@@ -217,3 +217,34 @@ def test_folders_inside_their_entries(host: Host) -> None:
     path.write_bytes(bytes(data))
     assert changed == 2
     assert guess(host, "w.iso") == ("win11", True)
+
+
+# --- drivers that somebody else put there
+
+
+def test_drivers_beside_the_disc_by_somebody_else(host: Host) -> None:
+    """A link, as anybody can make one in /tmp; a file of another user, which only root can lay out."""
+    top = Path(host.root)
+    (top / "tmp").mkdir()
+    (top / "tmp/win.iso").write_bytes(b"")
+    plain_disc(top / "drivers.iso", "virtio-win-0.1.262")
+    install = media.find(host, "/tmp/win.iso", "--iso")
+    (top / "tmp/virtio-win.iso").symlink_to("../drivers.iso")
+    assert find_virtio_iso(host, install) is None
+    (top / "tmp/virtio-win.iso").unlink()
+    (top / "drivers.iso").rename(top / "tmp/virtio-win.iso")
+    host.tree.forget()
+    if os.geteuid() == 0:
+        os.chown(top / "tmp/virtio-win.iso", 4242, 4242)
+        assert find_virtio_iso(host, install) is None
+        (top / "etc").mkdir()
+        (top / "etc/passwd").write_text("libvirt-qemu:x:4242:4242::/:/bin/false\n")
+        assert find_virtio_iso(host, install), "libvirt gives it to QEMU while a machine has it"
+        (top / "etc/passwd").unlink()
+        os.chown(top / "tmp/win.iso", 4242, 4242)
+    found = find_virtio_iso(host, install)
+    assert found and found.path == "/tmp/virtio-win.iso"
+    (top / "usr/share/virtio-win").mkdir(parents=True)
+    (top / "usr/share/virtio-win/virtio-win.iso").symlink_to("../../../tmp/virtio-win.iso")
+    found = find_virtio_iso(host, install)
+    assert found and found.path == "/usr/share/virtio-win/virtio-win.iso", "a package's own link"

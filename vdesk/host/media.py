@@ -211,3 +211,8 @@ def _listed(real: str, uids: frozenset[int]) -> bool:
         return False
     entries = struct.iter_unpack("<HHI", data[4 : 4 + (len(data) - 4) // 8 * 8])
     return any(tag == 0x02 and uid in uids and bits & 1 for tag, bits, uid in entries)
+
+
+def of_qemu(host: Host, uid: int, users: tuple[str, ...] = ("libvirt-qemu", "qemu")) -> bool:
+    """Whether a user is the one that QEMU runs as."""
+    return uid in _uids(host, users)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 
 from vdesk.host import media
 from vdesk.host.host import Host
@@ -19,8 +21,9 @@ NAME = re.compile(r"virtio-win[-_.\w]*\.iso", re.IGNORECASE)
 
 
 def find_virtio_iso(host: Host, install: Media, os: str = "") -> Media | None:
-    """The disc with the drivers: in the usual folders, then beside the installation disc. The first one that has those
-    for the guest, else the first one that is called as its maker calls it; None without one."""
+    """The disc with the drivers: in the usual folders, then beside the installation disc, where that one's owner or
+    root put it there. The first one that has those for the guest, else the first one that is called as its maker calls
+    it; None without one."""
     beside = install.path.strip("/").rpartition("/")[0]
     places = [(folder, _names(host, folder)) for folder in (*PLACES, beside)]
     if install.here:
@@ -31,6 +34,8 @@ def find_virtio_iso(host: Host, install: Media, os: str = "") -> Media | None:
         for name in names:
             try:
                 found = media.find(host, f"/{folder}/{name}", "--virtio-iso")
+                if folder not in PLACES and not _as_good(host, found, install):
+                    continue
                 sure = _is_called(found)
                 if has_drivers(found, os):
                     return found
@@ -53,6 +58,18 @@ def has_drivers(found: Media, os: str = "") -> bool | None:
 def setup_folder(os: str) -> str:
     """The folder on the disc that Windows Setup's `Load driver` wants for the disk, as Windows writes it."""
     return f"vioscsi\\{FOLDERS[os]}\\amd64"
+
+
+def _as_good(host: Host, found: Media, install: Media) -> bool:
+    """Whether the disc is there by who put the installation disc there, or by root: where others may write too, as in
+    /tmp, anybody can lay drivers beside it, or a link. QEMU's user has what libvirt gave it for a running machine."""
+    place = found.path if found.here else host.tree.real(found.path[1:], follow=False)
+    try:
+        there, beside = os.lstat(place), os.stat(install.real)
+    except OSError:
+        return False
+    ours = there.st_uid in (0, beside.st_uid) or media.of_qemu(host, there.st_uid)
+    return ours and not stat.S_ISLNK(there.st_mode)
 
 
 def _names(host: Host, folder: str) -> list[str]:
