@@ -29,6 +29,7 @@ grabToggle from 7.6."""
 SHORT_SECURE_BOOT_SINCE = (8, 6)
 MAXPHYSADDR_SINCE = (8, 7)
 LIMIT_SINCE = (9, 3)
+"""Before, and where the version is not known, the width itself is said, which is as old as the element."""
 Say = Callable[[str], None]
 
 
@@ -43,6 +44,7 @@ def cpu(request: Request, facts: Facts, gpu: bool, say: Say) -> Cpu:
     if threads < 2 or count % threads:
         threads = 1
     wide = gpu and facts.kvm and (facts.libvirt is None or facts.libvirt >= MAXPHYSADDR_SINCE)
+    limits = (facts.libvirt or ()) >= LIMIT_SINCE
     return Cpu(
         count // threads,
         threads,
@@ -51,7 +53,8 @@ def cpu(request: Request, facts: Facts, gpu: bool, say: Say) -> Cpu:
         migratable=not (gpu and facts.kvm),
         real_cache=gpu and facts.kvm,
         real_address_width=wide,
-        address_limit=facts.address_limit if wide and (facts.libvirt or ()) >= LIMIT_SINCE else None,
+        address_limit=facts.address_limit if wide and limits else None,
+        address_bits=facts.address_limit if wide and not limits else None,
     )
 
 

@@ -109,7 +109,7 @@ CONTAINER = (
         "many desktop processors' VT-d handles 39 bits of address, and the guest was promised more; for a memory window"
         " of another device (a warning, the machine runs on) it is harmless",
         "if the machine did not start: virsh edit {name}, and below <cpu> write <maxphysaddr mode='passthrough'"
-        " limit='39'/> (libvirt 9.3 or later)",
+        " limit='39'/> (libvirt 9.3 or later), or <maxphysaddr mode='emulate' bits='39'/> (8.7 or later)",
     ),
     Failure(
         "doctor.container",

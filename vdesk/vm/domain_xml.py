@@ -126,7 +126,9 @@ def _cpu(root: Element, spec: Spec) -> None:
     SubElement(cpu, "topology", sockets="1", dies="1", cores=cores, threads=threads)
     if spec.cpu.real_cache:
         SubElement(cpu, "cache", mode="passthrough")
-    if spec.cpu.real_address_width:
+    if spec.cpu.address_bits:
+        SubElement(cpu, "maxphysaddr", mode="emulate", bits=str(spec.cpu.address_bits))
+    elif spec.cpu.real_address_width:
         width = SubElement(cpu, "maxphysaddr", mode="passthrough")
         if spec.cpu.address_limit:
             width.set("limit", str(spec.cpu.address_limit))

@@ -41,7 +41,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Cpu:
-    """The virtual processor: one socket; `passthrough` False where only emulation is at hand."""
+    """The virtual processor: one socket; `passthrough` False where only emulation is at hand. The width of addresses
+    is the host's, at most `address_limit`, or `address_bits` outright where libvirt knows no limit yet."""
 
     cores: int
     threads: int
@@ -51,6 +52,7 @@ class Cpu:
     real_cache: bool = False
     real_address_width: bool = False
     address_limit: int | None = None
+    address_bits: int | None = None
 
     @property
     def count(self) -> int:
