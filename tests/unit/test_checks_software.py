@@ -74,6 +74,14 @@ def test_what_is_no_firmware_for_q35(tmp_path: Path, text: str) -> None:
     assert firmwares(host)[0] == []
 
 
+@pytest.mark.parametrize(("masked", "told"), [(("40", "50"), "no image has Secure Boot"), (("40",), "keys enrolled")])
+def test_secure_boot_without_keys(stage: Stage, masked: tuple[str, ...], told: str) -> None:
+    """As on Arch: enough for Windows 11's Setup, which is not the same as no Secure Boot."""
+    names = {"40": "40-edk2-x86_64-secure-enrolled", "50": "50-edk2-x86_64-secure"}
+    found = about(stage, "software.firmware", {f"etc/qemu/firmware/{names[each]}.json": "" for each in masked})
+    assert found.level == "warn" and told in found.cause
+
+
 def test_a_missing_image_is_named(stage: Stage) -> None:
     found = about(stage, "software.firmware", {"usr/share/OVMF": "\0gone"})
     assert found.level == "fail" and "OVMF_CODE_4M" in found.cause

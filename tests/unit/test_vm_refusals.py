@@ -11,7 +11,7 @@ import pytest
 
 from tests.commands.running import on
 from tests.trees import difference, snapshot
-from tests.unit.vm_cases import IMAGES, Case, in_memory, lay_out
+from tests.unit.vm_cases import IMAGES, MASKED, Case, in_memory, lay_out
 
 Prepare = tuple[Callable[[Path], None], ...]
 
@@ -111,6 +111,16 @@ def test_refused(machine: str, options: str, code: int, id: str, prepare: Prepar
     ran = on(root, *line, "--json")
     assert id in ran.errors
     assert not difference(before[0], snapshot(root / "var")) and not difference(before[1], snapshot(root / "etc"))
+
+
+@pytest.mark.parametrize(("os", "told"), [("win11", 2), ("linux --secure-boot", 1), ("win10", 0)])
+def test_secure_boot_without_keys_is_told(os: str, told: int, folder: Path) -> None:
+    """Where no firmware has them enrolled libvirt finds none; Windows 11 goes without, and that is said."""
+    root = lay_out(Case("article-booted", "", (MASKED,)), folder)
+    ran = on(root, "create", "hoth", "--iso", f"/{IMAGES}/Win10.iso", "--os", *os.split(), "--print-xml", "--json")
+    data = ran.envelope["data"]
+    assert (ran.code, sum("Secure Boot" in each for each in data["warnings"])) == (0, told)
+    assert "enrolled-keys" not in data["xml"] and ("enabled=\"yes\" name=\"secure-boot\"" in data["xml"]) is bool(told)
 
 
 def test_a_tree_that_leads_outside(folder: Path) -> None:

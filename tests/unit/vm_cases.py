@@ -73,6 +73,7 @@ VIRTIO = _without(f"{IMAGES}/virtio-win.iso")
 QCOW2 = _file("srv/Old Windows & more.qcow2", b"QFI\xfb" + bytes(508))
 ANSWER_FILE = _file("root/autounattend.xml", ANSWERS.encode())
 ROM = _file("usr/share/vgabios/gtx950.rom", gop_rom(0x10DE, 0x1402))
+MASKED = _file("etc/qemu/firmware/40-edk2-x86_64-secure-enrolled.json", b"")
 EMULATED = _file(
     "run/vdesk/capabilities.xml",
     b"<capabilities><guest><arch name='x86_64'><domain type='qemu'/></arch></guest></capabilities>",
@@ -107,6 +108,7 @@ class Case(NamedTuple):
 CASES = {
     "defaults": Case("article-booted", ""),
     "win11": Case("article-booted", "--os win11"),
+    "win11-no-keys": Case("article-booted", "--os win11", (MASKED,)),
     "win11-no-tpm": Case("article-booted", "--os win11 --no-tpm --no-secure-boot"),
     "i440fx": Case("article-booted", "--machine i440fx"),
     "i440fx-devices": Case("article-booted", "--machine i440fx --device 02:00.0", (VIRTIO,)),

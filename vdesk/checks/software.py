@@ -74,14 +74,17 @@ def firmware(machine: Machine) -> Finding:
         return finding(name, FAIL, "there is no UEFI firmware", cause=cause, remedy=install, evidence=evidence)
     secure = [each for each in found if each.secure]
     if not secure:
+        capable = any("secure-boot" in each.features for each in found)
         return finding(
             name,
             WARN,
             "UEFI firmware is there, without Secure Boot keys",
-            cause="Windows 11 asks for Secure Boot with Microsoft's keys, and no image has them enrolled",
-            remedy=f"{install}; Windows 10 does without",
+            cause="no image has Microsoft's keys enrolled: Secure Boot is there, which Windows 11's Setup asks for, and"
+            " checks nothing" if capable else "no image has Secure Boot, which Windows 11's Setup asks for",
+            remedy="where it has to check, enrol keys in the guest's firmware setup" if capable else
+            f"{install}; Windows 10 does without",
             evidence=", ".join(each.descriptor for each in found[:4]),
-        )
+        )  # fmt: skip
     title = "UEFI firmware is there, also with Secure Boot keys"
     return finding(name, OK, title, evidence=", ".join(each.descriptor for each in secure[:4]))
 

@@ -70,6 +70,7 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
         network=_network(request.network, libvirt),
         nic="virtio" if virtio else "e1000e",
         secure_boot=secure_boot,
+        enrolled_keys=defaults.enrolled_keys(secure_boot, discs.os, facts, say),
         tpm=defaults.tpm(request, discs.os, facts, say),
         hyperv=defaults.hyperv(discs.os, facts),
         graphics=defaults.graphics(facts),

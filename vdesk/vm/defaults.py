@@ -146,7 +146,8 @@ def secure_boot(request: Request, os: str, facts: Facts, say: Say) -> bool:
             )
         )
     wanted = request.secure_boot if request.secure_boot is not None else os == "win11"
-    possible = not (facts.capabilities and facts.capabilities.secure_boot is False)
+    listed = facts.firmware is None or any("secure-boot" in each.features for each in facts.firmware)
+    possible = listed and not (facts.capabilities and facts.capabilities.secure_boot is False)
     return _possible(wanted, possible, request.secure_boot, "Secure Boot", "ovmf", os, say)
 
 
@@ -169,6 +170,21 @@ def check_libvirt(request: Request, facts: Facts, say: Say) -> None:
         f"WARNING: libvirt {version} is older than {oldest}, and may refuse this definition or leave parts of it out."
         " See: vdesk check"
     )
+
+
+def enrolled_keys(wanted: bool, os: str, facts: Facts, say: Say) -> bool:
+    """Microsoft's keys come with Secure Boot where a firmware has them enrolled (Arch's has none): libvirt finds no
+    firmware for a feature that none has."""
+    if not wanted or facts.firmware is None or any(each.secure for each in facts.firmware):
+        return wanted
+    say(
+        "Left out: Microsoft's keys for Secure Boot, which no firmware here has enrolled. Secure Boot checks nothing"
+        " until keys are enrolled in the guest's firmware setup (Esc at its start: Device Manager, Secure Boot"
+        " Configuration)."
+    )
+    if os == "win11":
+        say("The Setup of Windows 11 asks for a machine that can have Secure Boot, not for one that has it on.")
+    return False
 
 
 def tpm(request: Request, os: str, facts: Facts, say: Say) -> bool:

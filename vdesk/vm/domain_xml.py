@@ -91,7 +91,7 @@ def _os(root: Element, spec: Spec) -> None:
     firmware = SubElement(os, "firmware")
     state = "yes" if spec.secure_boot else "no"
     SubElement(firmware, "feature", enabled=state, name="secure-boot")
-    if spec.secure_boot:
+    if spec.enrolled_keys:
         SubElement(firmware, "feature", enabled="yes", name="enrolled-keys")
     if spec.secure_loader:
         SubElement(os, "loader", secure="yes")

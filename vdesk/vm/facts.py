@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vdesk.host import Host
 from vdesk.host.acpi import address_bits
 from vdesk.host.cpu_topology import CPUINFO, CpuTopology, huge_page, memory, read_topology
+from vdesk.host.software import Firmware, firmwares
 from vdesk.model.errors import HostError
 from vdesk.vm.capabilities import Capabilities, has_kvm, parse_capabilities
 
@@ -21,7 +22,8 @@ BY_ID = "dev/input/by-id"
 @dataclass(frozen=True)
 class Facts:
     """`memory` and `huge_page` in bytes; `libvirt` its version, None unknown; `seed` tells this machine from others.
-    `address_limit`: the bits of the IOMMU's addresses, where they are fewer than the processor's."""
+    `address_limit`: the bits of the IOMMU's addresses, where they are fewer than the processor's. `firmware`: the UEFI
+    images for q35, None where one of their descriptors, or all, could not be read."""
 
     topology: CpuTopology
     memory: int | None
@@ -32,6 +34,7 @@ class Facts:
     seed: str
     inputs: tuple[tuple[str, bool], ...]
     address_limit: int | None = None
+    firmware: tuple[Firmware, ...] | None = None
 
     @property
     def no_virtualization(self) -> bool:
@@ -63,6 +66,7 @@ def read_facts(host: Host, answers: Answers) -> Facts:
         host.text("etc/machine-id").strip(),
         _inputs(host),
         _address_limit(host),
+        _firmware(host),
     )
 
 
@@ -71,6 +75,15 @@ def _address_limit(host: Host) -> int | None:
     found = re.search(r"^address sizes\s*: (\d+) bits physical", host.text(CPUINFO), re.MULTILINE)
     bits = address_bits(host)
     return bits if bits and found and bits < int(found[1]) else None
+
+
+def _firmware(host: Host) -> tuple[Firmware, ...] | None:
+    """What libvirt chooses from: domcapabilities tell of Secure Boot, but not whether keys are enrolled."""
+    try:
+        found, wrong = firmwares(host)
+    except HostError:
+        return None
+    return tuple(found) if found and not wrong else None
 
 
 def _kvm(host: Host, answers: Answers) -> bool:

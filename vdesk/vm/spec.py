@@ -135,6 +135,7 @@ class Spec:
     gpu: Address | None = None
     functions: tuple[Function, ...] = ()
     ports: int = 0
+    enrolled_keys: bool = False
     usb: tuple[Usb, ...] = ()
     pinning: Pinning | None = None
     hugepages: bool = False
