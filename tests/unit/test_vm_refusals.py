@@ -123,6 +123,14 @@ def test_secure_boot_without_keys_is_told(os: str, told: int, folder: Path) -> N
     assert "enrolled-keys" not in data["xml"] and ("enabled=\"yes\" name=\"secure-boot\"" in data["xml"]) is bool(told)
 
 
+@pytest.mark.parametrize(("machine", "told"), [("single-gpu", True), ("no-iommu", False), ("shared-group", False)])
+def test_the_only_card_is_the_desktops(machine: str, told: bool, folder: Path) -> None:
+    """--single-gpu is named where it would do: with one card, and an IOMMU."""
+    ran = on(lay_out(Case(machine, ""), folder), "create", "hoth", "--iso", f"/{IMAGES}/Win10.iso", "--json")
+    (error,) = ran.envelope["errors"]
+    assert error["id"] == "vm.no-gpu" and ("--single-gpu" in error["remedy"]) is told
+
+
 def test_a_tree_that_leads_outside(folder: Path) -> None:
     root = lay_out(Case("debian", "", (_link(f"{IMAGES}/out.iso", "../../../../../../../../etc/passwd"),)), folder)
     assert on(root, "create", "hoth", "--iso", f"/{IMAGES}/out.iso", "--print-xml").code == 2

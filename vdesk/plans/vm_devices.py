@@ -74,7 +74,7 @@ def _card(host: Host, known: list[Device], request: Request, choose: Choose | No
             return None if answer == "none" else named_card(known, parse_address(answer))
     if free:
         raise WrongUsage(_several(free) if len(free) > 1 else _doubtful(free[0], doubts[free[0].address]))
-    raise Refused(_no_card(busy))
+    raise Refused(_no_card(busy, single=_is_desktops(host, known, [each for each, _ in busy])))
 
 
 def _shown(card: Device, doubt: str) -> str:
@@ -132,13 +132,23 @@ def _doubtful(card: Device, doubt: str) -> Problem:
     )
 
 
-def _no_card(busy: list[tuple[Device, str]]) -> Problem:
+def _is_desktops(host: Host, known: list[Device], cards: Sequence[Device]) -> bool:
+    """Whether there is one card, which the desktop is on and the IOMMU isolates: --single-gpu is the way."""
+    if len(cards) != 1 or cards[0].group is None:
+        return False
+    return any(claim.rule == "host-display" for claim in claims(host, slot(known, cards[0]), known))
+
+
+def _no_card(busy: list[tuple[Device, str]], *, single: bool) -> Problem:
     why = "; ".join(f"{card.address} {card.name} {card.ids}: {reason}" for card, reason in busy)
     return problem(
         "vm.no-gpu",
         "no graphics card of this machine can be given away",
         why or "there is no graphics card",
-        "see what stands against it with: vdesk check; a machine without a card: --gpu none",
+        "the desktop's own card, which ends the desktop while the machine runs: --single-gpu; a machine without a card:"
+        " --gpu none"
+        if single
+        else "see what stands against it with: vdesk check; a machine without a card: --gpu none",
     )
 
 
