@@ -16,7 +16,30 @@ class Text(NamedTuple):
 
 
 Q = "2026-11-22T10:10:11.123456Z qemu-system-x86_64: -device vfio-pci,host=0000:01:00.0,id=hostdev0: "
+B = '2026-11-22T10:10:11.123456Z qemu-system-x86_64: -blockdev {"driver":"file","filename":"/srv/win.img"}: '
+KERNEL = "vfio-pci 0000:01:00.0: "
 V = Q + "vfio 0000:01:00.0: "
+QEMU_FILES = (
+    ("evdev: cannot open '/dev/input/by-id/usb-event-kbd': No such file", "doctor.input-gone"),
+    (Q + "Could not open '/home/luke/win.img': Permission denied", "doctor.file-denied"),
+    (Q + "Could not open '/srv/win.img': No such file or directory", "doctor.file-missing"),
+    (V + "Could not open '/dev/vfio/devices/vfio0': Permission denied", "doctor.iommufd-denied"),
+    (Q + "Could not open '/dev/iommu': Operation not permitted", "doctor.iommufd-denied"),
+    ("can't open backing store /dev/kvmfr0 for guest RAM: Permission denied", "doctor.node-denied"),
+    (Q + "Could not open '/dev/vg0/win': Permission denied", "doctor.node-denied"),
+    ("evdev: cannot open '/dev/input/by-id/usb-event-kbd': Permission denied", "doctor.node-denied"),
+    (B + "Could not open '/run/win.img': filesystem does not support O_DIRECT", "doctor.no-direct"),
+    (B + "Could not find working O_DIRECT alignment", "doctor.no-direct"),
+    (B + "aio=native was specified, but it requires cache.direct=on, which was not specified.", "doctor.io-native"),
+    (B + 'Failed to get "write" lock', "doctor.image-locked"),
+    ("Is another process using the image [/srv/win.img]?", "doctor.image-locked"),
+)
+UID = " (as uid:64055, gid:64055): Permission denied"
+LIBVIRT_FILES = (
+    (f"Cannot access storage file '/home/luke/w.iso'{UID}", "doctor.file-denied"),
+    (f"Cannot access storage file '/dev/vg0/win'{UID}", "doctor.node-denied"),
+    ("unsupported configuration: native I/O needs either no disk cache or directsync cache mode", "doctor.io-native"),
+)
 HOOK = (
     "Hook script execution failed: internal error: Child process (LC_ALL=C PATH=/usr/bin"
     " /etc/libvirt/hooks/qemu.d/50-vdesk hoth prepare begin -) unexpected exit status "
@@ -62,12 +85,7 @@ TEXTS = (
     Text(4, "qemu", Q + "Could not open '/dev/vfio/1': Device or resource busy", "doctor.group-busy"),
     Text(4, "qemu", V + "failed to open /dev/vfio/1: Device or resource busy", "doctor.group-busy"),
     Text(4, "qemu", Q + "Could not open '/dev/vfio/1': Permission denied", "doctor.group-denied"),
-    Text(
-        5,
-        "kernel",
-        "vfio-pci 0000:01:00.0: BAR 0: can't reserve [mem 0xc0000000-0xcfffffff 64bit pref]",
-        "doctor.bar-reserved",
-    ),
+    Text(5, "kernel", f"{KERNEL}BAR 0: can't reserve [mem 0xc0000000-0xcfffffff 64bit pref]", "doctor.bar-reserved"),
     Text(6, "qemu", "vfio: Cannot reset device 0000:01:00.0, no available reset mechanism.", "doctor.no-reset"),
     Text(
         7,
@@ -227,15 +245,8 @@ TEXTS = (
     ),
     Text(0, "qemu", "qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory", "doctor.memory"),
     Text(0, "qemu", "Could not access KVM kernel module: No such file or directory", "doctor.no-kvm"),
-    Text(0, "qemu", "evdev: cannot open '/dev/input/by-id/usb-event-kbd': No such file", "doctor.input-gone"),
-    Text(0, "qemu", Q + "Could not open '/home/luke/win.img': Permission denied", "doctor.file-denied"),
-    Text(
-        0,
-        "libvirt",
-        "Cannot access storage file '/home/luke/w.iso' (as uid:64055, gid:64055): Permission denied",
-        "doctor.file-denied",
-    ),
-    Text(0, "qemu", Q + "Could not open '/srv/win.img': No such file or directory", "doctor.file-missing"),
+    *(Text(0, "qemu", text, id) for text, id in QEMU_FILES),
+    *(Text(0, "libvirt", text, id) for text, id in LIBVIRT_FILES),
     Text(
         0, "qemu", "warning: host doesn't support requested feature: CPUID.80000001H:ECX.svm [bit 2]", "doctor.features"
     ),

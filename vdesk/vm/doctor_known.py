@@ -43,9 +43,9 @@ class Hit(NamedTuple):
 @cache
 def catalogue() -> tuple[Failure, ...]:
     """Every known failure; where two match, the first is meant."""
-    from vdesk.vm import doctor_guest, doctor_kernel, doctor_libvirt, doctor_qemu
+    from vdesk.vm import doctor_files, doctor_guest, doctor_kernel, doctor_libvirt, doctor_qemu
 
-    return (*doctor_qemu.KNOWN, *doctor_kernel.KNOWN, *doctor_libvirt.KNOWN, *doctor_guest.KNOWN)
+    return (*doctor_qemu.KNOWN, *doctor_files.KNOWN, *doctor_kernel.KNOWN, *doctor_libvirt.KNOWN, *doctor_guest.KNOWN)
 
 
 @cache

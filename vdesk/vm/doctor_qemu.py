@@ -199,34 +199,6 @@ MEMORY = (
         "vdesk check says which (cpu.virtualization, kvm.device)",
     ),
     Failure(
-        "doctor.input-gone",
-        (r"evdev.*cannot open '?(?P<path>/dev/input/[^':]+)", r"Could not open '(?P<path>/dev/input/[^']+)'"),
-        "the keyboard or mouse {path} is not there",
-        "it is unplugged or switched off, and the machine was made to share it",
-        "plug it in and start again, or take it out with: virsh edit {name}",
-    ),
-    Failure(
-        "doctor.file-denied",
-        (
-            r"Could not open '(?P<path>/[^']+)': Permission denied",
-            r"Cannot access storage file '(?P<path>[^']+)'.*Permission denied",
-            r"Could not open '(?P<path>/[^']+)': Operation not permitted",
-        ),
-        "QEMU may not read {path}",
-        "QEMU runs as a user of its own, who may not enter a home folder, or AppArmor forbids the place",
-        "move it to /var/lib/libvirt/images, and name the new place with: virsh edit {name}",
-    ),
-    Failure(
-        "doctor.file-missing",
-        (
-            r"Could not open '(?P<path>/[^']+)': No such file or directory",
-            r"Cannot access storage file '(?P<path>[^']+)'.*No such file or directory",
-        ),
-        "{path} is not there",
-        "it was moved or removed since the machine was defined",
-        "put it back, or take it out of the machine with: virsh edit {name}",
-    ),
-    Failure(
         "doctor.features",
         (r"host doesn't support requested feature: (?P<what>.*)",),
         "the guest was promised a feature of the processor that this one lacks",
