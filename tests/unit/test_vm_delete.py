@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,74 @@ def test_what_the_hook_wrote_down_goes_too(host: Host, uri: str) -> None:
     assert [change.kind for change in plan.changes] == ["undefine", "file"]
     assert any("vdesk unbind 0000:01:00.0" in sentence for sentence in plan.final)
     assert run(plan, host, YES).exit_code == 0 and not state.exists()
+
+
+OTHER = (
+    "<domain type='test'><name>other</name><memory>1024</memory><os><type>hvm</type></os><devices><disk type='file'>"
+    "<source file='{}'/><target dev='vda'/></disk></devices></domain>"
+)
+WAYS = [
+    ["-b", "{base}"],
+    ["-b", "hoth.img"],
+    ["-b", 'json:{{"driver":"raw","file":{{"driver":"file","filename":"{base}"}}}}'],
+    ["-b", "file:{base}"],
+    ["-b", "linked/hoth.img"],
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=[each[1] for each in WAYS])
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_anothers_image_builds_on_stays(host: Host, uri: str, way: list[str], deep: bool) -> None:
+    """Its guest's disk would be lost with it, and the definition names the overlay alone."""
+    folder = Path(host.root) / IMAGES
+    (folder / "hoth.img").write_bytes(bytes(1 << 20))
+    (folder / "linked").symlink_to(".")
+    options = [word.format(base=f"/{IMAGES}/hoth.img") for word in way]
+    names = ["middle.qcow2", "top.qcow2"] if deep else ["top.qcow2"]
+    for name in names:
+        words = [*options, "-F", "raw"] if name == names[0] else ["-b", names[0], "-F", "qcow2"]
+        argv = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", *words, str(folder / name), "1M"]
+        subprocess.run(argv, check=True)
+    libvirt = connect(host, uri)
+    libvirt.define(OTHER.format(f"/{IMAGES}/top.qcow2"))
+    plan = vm_delete.delete(host, libvirt, "hoth", disks=True)
+    assert [change.kind for change in plan.changes] == ["undefine"]
+    assert plan.notes == [f"/{IMAGES}/hoth.img stays: /{IMAGES}/top.qcow2 of other builds on it"]
+    (folder / "top.qcow2").unlink()
+    assert len(vm_delete.delete(host, libvirt, "hoth", disks=True).changes) == 2
+
+
+def test_the_data_of_anothers_image_stays(host: Host, uri: str) -> None:
+    folder = Path(host.root) / IMAGES
+    there = ["-o", f"data_file={folder}/hoth.img", str(folder / "top.qcow2"), "1M"]
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *there], check=True)
+    head = bytearray((folder / "top.qcow2").read_bytes())
+    name = f"{folder}/hoth.img".encode()
+    place = head.index(name)
+    head[place : place + len(name)] = f"/{IMAGES}/hoth.img".encode().ljust(len(name), b"/")[: len(name)]
+    head[place - 4 : place] = len(f"/{IMAGES}/hoth.img").to_bytes(4, "big")
+    (folder / "top.qcow2").write_bytes(head)
+    connect(host, uri).define(OTHER.format(f"/{IMAGES}/top.qcow2"))
+    assert "builds on it" in vm_delete.delete(host, connect(host, uri), "hoth", disks=True).notes[0]
+
+
+@pytest.mark.parametrize("end", [4, 8, 71, 72, 100, 103, 104, 120])
+@pytest.mark.parametrize("fill", [0, 0xFF])
+def test_a_damaged_header_breaks_nothing(host: Host, uri: str, end: int, fill: int) -> None:
+    folder = Path(host.root) / IMAGES
+    (folder / "hoth.img").write_bytes(b"x")
+    (folder / "top.qcow2").write_bytes((b"QFI\xfb" + bytes([fill]) * 200)[:end])
+    connect(host, uri).define(OTHER.format(f"/{IMAGES}/top.qcow2"))
+    assert len(vm_delete.delete(host, connect(host, uri), "hoth", disks=True).changes) == 2
+
+
+def test_an_image_that_cannot_be_read_may_build_on_it(host: Host, uri: str) -> None:
+    folder = Path(host.root) / IMAGES
+    (folder / "hoth.img").write_bytes(b"x")
+    (folder / "top.qcow2").mkdir()
+    connect(host, uri).define(OTHER.format(f"/{IMAGES}/top.qcow2"))
+    plan = vm_delete.delete(host, connect(host, uri), "hoth", disks=True)
+    assert len(plan.changes) == 1 and "cannot be read" in plan.notes[0]
 
 
 def test_a_devices_content_is_never_touched(host: Host, uri: str) -> None:

@@ -13,8 +13,9 @@ from vdesk.changes.hook_guard import STATES
 from vdesk.changes.plan import Plan
 from vdesk.changes.undoing import entries
 from vdesk.host import Host
+from vdesk.host.backing import builds_on
 from vdesk.host.libvirt_conn import Domain, Libvirt
-from vdesk.model.errors import HostError, NeedsRoot, Refused, problem
+from vdesk.model.errors import Absent, HostError, NeedsRoot, Refused, problem
 from vdesk.plans import looking_glass, vm_far
 from vdesk.plans.vm_look import find_vm
 from vdesk.plans.vm_removable import why_answers_kept, why_kept
@@ -101,7 +102,7 @@ def _images(
     host: Host, libvirt: Libvirt, found: Defined, disks: bool
 ) -> tuple[list[RemoveDisk], list[tuple[str, str]]]:
     """The files to remove, and the disks that stay with the reason."""
-    shared = _others(libvirt, found.name)
+    shared, unknown = _others(host, libvirt, found.name)
     removed: list[RemoveDisk] = []
     kept = []
     for disk in found.disks:
@@ -111,9 +112,7 @@ def _images(
             kept.append((disk.source, "it is removed only with --disks"))
         elif disk.block or _kind(host, disk.source) != "file":
             kept.append((disk.source, "it is no regular file, and vdesk empties no device"))
-        elif disk.source in shared:
-            kept.append((disk.source, f"{shared[disk.source]} uses it too"))
-        elif why := why_kept(host, disk.source):
+        elif why := shared.get(_resolved(host, disk.source), unknown) or why_kept(host, disk.source):
             kept.append((disk.source, why))
         else:
             place = disk.source.lstrip("/")
@@ -123,7 +122,7 @@ def _images(
 
 def _answers(host: Host, libvirt: Libvirt, found: Defined, kept: list[tuple[str, str]]) -> list[RemoveAnswers]:
     """The disc with the answers, also one that is in no drive any more: nobody needs it, and it holds a password."""
-    mine = found.answers in found.made and found.answers not in _others(libvirt, found.name)
+    mine = found.answers in found.made and _resolved(host, found.answers) not in _others(host, libvirt, found.name)[0]
     if not mine or _kind(host, found.answers) != "file":
         return []
     if why := why_answers_kept(host, found.answers):
@@ -132,10 +131,32 @@ def _answers(host: Host, libvirt: Libvirt, found: Defined, kept: list[tuple[str,
     return [RemoveAnswers(found.answers.lstrip("/"))]
 
 
-def _others(libvirt: Libvirt, name: str) -> dict[str, str]:
-    """Path -> the name of another machine that uses it."""
-    others = [read_defined(domain.xml) for domain in libvirt.domains() if domain.name != name]
-    return {disk.source: other.name for other in others for disk in other.disks if disk.source}
+def _others(host: Host, libvirt: Libvirt, name: str) -> tuple[dict[str, str], str]:
+    """Path -> why it stays: another machine uses it, or has an image that builds on it; and why all stay, where what an
+    image builds on cannot be told."""
+    used: dict[str, str] = {}
+    unknown = ""
+    every = [read_defined(domain.xml) for domain in libvirt.domains() if domain.name != name]
+    for other, disk in [(each.name, disk) for each in every for disk in each.disks if disk.source]:
+        used[_resolved(host, disk.source)] = f"{other} uses it too"
+        try:
+            below = () if disk.disc else builds_on(host, disk.source)
+        except Absent:
+            continue
+        except HostError as error:
+            unknown = f"{disk.source} of {other} cannot be read, and could build on it ({error.cause})"
+            continue
+        for path in below:
+            used.setdefault(_resolved(host, path), f"{disk.source} of {other} builds on it")
+    return used, unknown
+
+
+def _resolved(host: Host, path: str) -> str:
+    """The file itself, should one of the two name it by way of a link."""
+    try:
+        return host.resolve(path.lstrip("/"))
+    except (HostError, ValueError):
+        return path.lstrip("/")
 
 
 def _there(host: Host, path: str) -> bool:
