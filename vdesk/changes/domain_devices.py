@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from vdesk.changes.change import DONE, Change, Progress, Record, changed_since
 from vdesk.changes.drivers import identity
 from vdesk.host import Host
@@ -9,20 +12,32 @@ from vdesk.host.libvirt_conn import Domain, Libvirt, connect
 from vdesk.model.address import Address, parse_address
 from vdesk.model.errors import HostError
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
 MARK = "urn:vdesk:domain:1"
+DEVICES, DISPLAY = "sys/bus/pci/devices", "0x03"
 
 
 def fragment_of(xml: str, address: Address) -> str | None:
     """The `<hostdev>` of a definition that gives this function of the host; None when it has none."""
     from xml.etree import ElementTree
 
+    return next((ElementTree.tostring(each, encoding="unicode") for at, each in _given(xml) if at == address), None)
+
+
+def functions_in(xml: str) -> list[Address]:
+    """The functions of the host that a definition gives, in its order."""
+    return [address for address, _ in _given(xml)]
+
+
+def _given(xml: str) -> Iterator[tuple[Address, Element]]:
+    from xml.etree import ElementTree
+
     for element in ElementTree.fromstring(xml).findall("devices/hostdev[@type='pci']"):
         source = element.find("source/address")
         if source is not None:
-            numbers = [int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function")]
-            if Address(*numbers) == address:
-                return ElementTree.tostring(element, encoding="unicode")
-    return None
+            yield Address(*(int(source.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))), element
 
 
 class AttachDevice(Change):
@@ -45,13 +60,15 @@ class AttachDevice(Change):
         """The machine, the function and the fragment."""
         machine = {"name": self.domain.name, "uuid": self.domain.uuid, "uri": self.uri}
         known = identity_in(self.domain.xml, self.address)
-        return {**machine, "address": str(self.address), "xml": self.xml, "identity_was": known}
+        was = {"identity_was": known, "gpu_was": card_in(self.domain.xml)}
+        return {**machine, "address": str(self.address), "xml": self.xml, **was}
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Do it."""
         connection = connect(host, self.uri)
         _give(connection, self.domain.name, self.xml, self.given)
-        _mark(connection, self.domain.name, self.address, identity(host, str(self.address)) if self.given else "")
+        known = identity(host, str(self.address)) if self.given else ""
+        _mark(host, connection, self.domain.name, self.address, known)
         return DONE
 
     def verify(self, host: Host) -> None:
@@ -74,7 +91,8 @@ class AttachDevice(Change):
         found = connection.find(record["name"])
         if found and (fragment_of(found.xml, parse_address(record["address"])) is not None) is cls.given:
             _give(connection, record["name"], record["xml"], not cls.given)
-            _mark(connection, record["name"], parse_address(record["address"]), record.get("identity_was", ""))
+            known, card = record.get("identity_was", ""), record.get("gpu_was", "")
+            _mark(host, connection, record["name"], parse_address(record["address"]), known, card)
 
 
 class DetachDevice(AttachDevice):
@@ -98,27 +116,62 @@ def identity_in(xml: str, address: Address) -> str:
     return ""
 
 
-def mark_with(xml: str, address: Address, known: str) -> str | None:
-    """vdesk's own metadata element with this device meant at the address (empty: none); None without a mark. libvirt
-    puts the namespace in (virXMLInjectNamespace)."""
+def mark_with(xml: str, address: Address, known: str, card: str | None = None) -> str | None:
+    """vdesk's own metadata element with this device meant at the address (empty: none), and this graphics card (empty:
+    none; None: as it is); None without a mark. libvirt puts the namespace in (virXMLInjectNamespace)."""
     from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
     mark = fromstring(xml).find(f"metadata/{{{MARK}}}domain")
     if mark is None:
         return None
     plain = Element("domain", dict(mark.attrib))
+    was = card_in(xml)
+    card = was if card is None else card
+    if card:
+        SubElement(plain, "gpu", address=card)
     for each in mark:
         tag = each.tag.partition("}")[2]
-        if tag != "device" or each.get("address") != str(address):
-            plain.append(Element(tag, dict(each.attrib)))
+        if tag == "gpu" or (tag == "device" and each.get("address") == str(address)):
+            continue
+        plain.append(Element(tag, _desktop(dict(each.attrib), was, card) if tag == "desktop" else dict(each.attrib)))
     if known:
         SubElement(plain, "device", address=str(address), identity=known)
     return tostring(plain, encoding="unicode")
 
 
-def _mark(connection: Libvirt, name: str, address: Address, known: str) -> None:
-    """The hook refuses another device at the address: what it is told has to be what was given."""
+def _desktop(note: dict[str, str], was: str, card: str) -> dict[str, str]:
+    """The desktop ends for its own card alone: no more once that one has left, and again when it is back."""
+    if note.get("stop") == "yes" and was and card != was:
+        return {"stop": "no", "address": was}
+    return {"stop": "yes"} if note.get("address") and card == note["address"] else note
+
+
+def card_in(xml: str) -> str:
+    """The address of the graphics card by vdesk's mark, empty without one."""
+    from xml.etree import ElementTree
+
+    found = ElementTree.fromstring(xml).find(f"metadata/{{{MARK}}}domain/{{{MARK}}}gpu")
+    return "" if found is None else found.get("address", "")
+
+
+def _card(host: Host, connection: Libvirt, xml: str, wanted: str) -> str:
+    """The machine's graphics card: the one wanted or marked while it has it, else the first that it has. What another
+    machine's devices are cannot be looked at here."""
+    given = [str(address) for address in functions_in(xml)]
+    classes = {} if connection.far else {each: host.value(f"{DEVICES}/{each}/class") for each in given}
+    cards = [each for each, found in classes.items() if found.startswith(DISPLAY)]
+    return next((each for each in (wanted, card_in(xml), *cards) if each in given), "")
+
+
+def _mark(host: Host, connection: Libvirt, name: str, address: Address, known: str, wanted: str = "") -> None:
+    """The hook refuses another device at the address: what it is told has to be what was given. The other commands
+    name the card."""
     found = connection.find(name)
-    mark = mark_with(found.xml, address, known) if found and identity_in(found.xml, address) != known else None
+    if found is None:
+        return
+    card = _card(host, connection, found.xml, wanted)
+    if identity_in(found.xml, address) == known and card_in(found.xml) == card:
+        return
+    mark = mark_with(found.xml, address, known, card)
     if mark is not None:
         connection.forget_install(name, mark, MARK)
