@@ -136,6 +136,17 @@ def test_a_group_is_completed_by_attach(folder: Path) -> None:
     assert "vdesk attach hoth 0000:" in next(each.remedy for each in problems if each.id == "rule.group")
 
 
+def test_what_a_start_says_can_be_done(debian: Path, folder: Path) -> None:
+    """attach takes the last of a group; where several are missing it refused the first for the sake of the next."""
+    (mate,) = look(debian, machine("01:00.0"))
+    assert "vdesk attach hoth 0000:01:00.1; or" in mate.remedy
+    (moved,) = look(debian, machine("07:00.0"))
+    assert moved.id == "vm.device-missing" and "vdesk bind ADDR, which takes the whole group" in moved.remedy
+    root = build("shared-group", folder / "several")
+    group = next(each for each in look(root, machine("01:00.0")) if each.id == "rule.group")
+    assert group.remedy.startswith("bind them: vdesk bind 0000:01:00.1 ") and "after that" in group.remedy
+
+
 def test_another_device_at_the_address(debian: Path) -> None:
     now = "<d:device address='0000:01:00.0' identity='{}'/>"
     host = Host(str(debian), LocalRunner())

@@ -41,13 +41,13 @@ def _given(xml: str) -> Iterator[tuple[Address, Element]]:
 
 
 class AttachDevice(Change):
-    """Give a function to a machine: to its definition, and at once when it runs."""
+    """Give a function to a machine: to its definition, and with `live` at once when it runs."""
 
     kind = "device-attach"
     given = True
 
-    def __init__(self, domain: Domain, uri: str, address: Address, xml: str) -> None:
-        self.domain, self.uri, self.address, self.xml = domain, uri, address, xml
+    def __init__(self, domain: Domain, uri: str, address: Address, xml: str, *, live: bool = True) -> None:
+        self.domain, self.uri, self.address, self.xml, self.live = domain, uri, address, xml, live
         self.target = str(address)
         self.summary = f"attach {address} to {domain.name}" if self.given else f"detach {address} from {domain.name}"
 
@@ -61,12 +61,12 @@ class AttachDevice(Change):
         machine = {"name": self.domain.name, "uuid": self.domain.uuid, "uri": self.uri}
         known = identity_in(self.domain.xml, self.address)
         was = {"identity_was": known, "gpu_was": card_in(self.domain.xml)}
-        return {**machine, "address": str(self.address), "xml": self.xml, **was}
+        return {**machine, "address": str(self.address), "xml": self.xml, "live": self.live, **was}
 
     def apply(self, host: Host, progress: Progress) -> bool:
         """Do it."""
         connection = connect(host, self.uri)
-        _give(connection, self.domain.name, self.xml, self.given)
+        _give(connection, self.domain.name, self.xml, self.given, live=self.live)
         known = identity(host, str(self.address)) if self.given else ""
         _mark(host, connection, self.domain.name, self.address, known)
         return DONE
@@ -90,7 +90,7 @@ class AttachDevice(Change):
         connection = connect(host, record["uri"])
         found = connection.find(record["name"])
         if found and (fragment_of(found.xml, parse_address(record["address"])) is not None) is cls.given:
-            _give(connection, record["name"], record["xml"], not cls.given)
+            _give(connection, record["name"], record["xml"], not cls.given, live=record.get("live", True))
             known, card = record.get("identity_was", ""), record.get("gpu_was", "")
             _mark(host, connection, record["name"], parse_address(record["address"]), known, card)
 
@@ -102,8 +102,8 @@ class DetachDevice(AttachDevice):
     given = False
 
 
-def _give(connection: Libvirt, name: str, xml: str, given: bool) -> None:
-    (connection.attach if given else connection.detach)(name, xml)
+def _give(connection: Libvirt, name: str, xml: str, given: bool, *, live: bool) -> None:
+    (connection.attach if given else connection.detach)(name, xml, live=live)
 
 
 def identity_in(xml: str, address: Address) -> str:

@@ -172,18 +172,18 @@ class Libvirt:
         kind, flags = self._lib.VIR_DOMAIN_METADATA_ELEMENT, self._lib.VIR_DOMAIN_AFFECT_CONFIG
         self._do(f"mark {name}", lambda: self._conn.lookupByName(name).setMetadata(kind, mark, "vdesk", uri, flags))
 
-    def attach(self, name: str, xml: str) -> None:
-        """Add a device to the definition, and to the running machine."""
-        self._do(f"attach to {name}", lambda: self._device(name, xml, "attachDeviceFlags"))
+    def attach(self, name: str, xml: str, *, live: bool = True) -> None:
+        """Add a device to the definition, and with `live` to the running machine."""
+        self._do(f"attach to {name}", lambda: self._device(name, xml, "attachDeviceFlags", live=live))
 
-    def detach(self, name: str, xml: str) -> None:
-        """Take a device out of the definition, and out of the running machine."""
-        self._do(f"detach from {name}", lambda: self._device(name, xml, "detachDeviceFlags"))
+    def detach(self, name: str, xml: str, *, live: bool = True) -> None:
+        """Take a device out of the definition, and with `live` out of the running machine."""
+        self._do(f"detach from {name}", lambda: self._device(name, xml, "detachDeviceFlags", live=live))
 
-    def _device(self, name: str, xml: str, method: str) -> None:
+    def _device(self, name: str, xml: str, method: str, *, live: bool = True) -> None:
         domain = self._conn.lookupByName(name)
         flags = self._lib.VIR_DOMAIN_AFFECT_CONFIG
-        if domain.isActive():
+        if live and domain.isActive():
             flags |= self._lib.VIR_DOMAIN_AFFECT_LIVE
         getattr(domain, method)(xml, flags)
 

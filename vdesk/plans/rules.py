@@ -79,15 +79,17 @@ def check(
     named: Sequence[Device],
     along: Sequence[Device],
     force: frozenset[str],
+    gone: Sequence[Device] = (),
     usb: Sequence[UsbDevice] = (),
 ) -> list[str]:
-    """Raise Refused with one problem per rule that refuses; what was overridden is returned, in sentences. `usb` are
-    USB devices that are given away with the functions."""
-    found = refusals(host, known, named, along, force) if named or along else {}
+    """Raise Refused with one problem per rule that refuses; what was overridden is returned, in sentences. `gone` were
+    given before: nothing is asked of them here, and they do not stay in a group. `usb` are USB devices that are given
+    away with the functions."""
+    found = refusals(host, known, named, along, force, gone) if named or along else {}
     if usb:
         from vdesk.host.usb_claims import usb_claims
 
-        for claim in usb_claims(host, usb, frozenset(device.address for device in (*named, *along))):
+        for claim in usb_claims(host, usb, frozenset(device.address for device in (*named, *along, *gone))):
             found.setdefault(claim.rule, []).append(Refusal(claim.device, claim.reason, claim.remedy))
     problems = [_problem(rule, found[rule]) for rule in RULES if rule in found and rule not in force]
     if problems:
@@ -106,6 +108,7 @@ def refusals(
     named: Sequence[Device],
     along: Sequence[Device],
     force: frozenset[str] = frozenset(),
+    gone: Sequence[Device] = (),
 ) -> dict[str, list[Refusal]]:
     """Rule -> why it keeps which devices, were `named` and `along` taken together; `force` only matters to `group`."""
     taken = [*named, *along]
@@ -118,7 +121,7 @@ def refusals(
         found.setdefault(claim.rule, []).append(Refusal(device, claim.reason, claim.remedy + more))
     groups = frozenset(group_ids(host))
     for rule, refused in (
-        ("group", _group(known, taken, groups) + _kept_with(named, along, found, force)),
+        ("group", _group(known, taken, groups, gone) + _kept_with(named, along, found, force)),
         ("bridge", [_bridge(device) for device in named if device.is_bridge]),
         ("iommu-off", [_without_group(device, groups) for device in taken if device.group not in groups]),
     ):
@@ -127,9 +130,11 @@ def refusals(
     return found
 
 
-def _group(known: Sequence[Device], taken: Sequence[Device], groups: frozenset[int]) -> list[Refusal]:
+def _group(
+    known: Sequence[Device], taken: Sequence[Device], groups: frozenset[int], gone: Sequence[Device] = ()
+) -> list[Refusal]:
     """The members of the groups of `taken` that would stay and keep their group from being viable."""
-    addresses = {device.address for device in taken}
+    addresses = {device.address for device in (*taken, *gone)}
     numbers = {device.group for device in taken if not device.is_bridge} & groups
     found = []
     for number, devices in members(list(known)).items():

@@ -89,8 +89,7 @@ def _gone(found: Defined, address: Address) -> Problem:
         "vm.device-missing",
         f"{found.name} has {address}, and there is no device at that address",
         "cards were moved or taken out, or another program removed it from the bus",
-        f"see today's addresses with: vdesk groups; then: vdesk detach {found.name} {address}, and vdesk attach"
-        f" {found.name} ADDR",
+        _moved(found.name, str(address)),
     )
 
 
@@ -99,8 +98,14 @@ def _changed(found: Defined, address: str) -> Problem:
         "vm.device-changed",
         f"at {address} is another device now than the one that {found.name} was given",
         "addresses change when cards are moved or taken out",
-        f"see today's addresses with: vdesk groups; then: vdesk detach {found.name} {address}, and vdesk attach"
-        f" {found.name} ADDR",
+        _moved(found.name, str(address)),
+    )
+
+
+def _moved(name: str, address: str) -> str:
+    return (
+        f"see today's addresses with: vdesk groups; then: vdesk detach {name} {address}; vdesk bind ADDR, which takes"
+        f" the whole group; and for each of its functions: vdesk attach {name} ADDR"
     )
 
 
@@ -109,8 +114,12 @@ def _for_start(each: Problem, found: Defined, known: list[Device], taken: list[D
     mates = [str(device.address) for device in strangers(known, taken)]
     if each.id != "rule.group" or not mates:
         return each
-    give = "; ".join(f"vdesk attach {found.name} {mate}" for mate in mates)
-    return each._replace(remedy=f"give it to the machine too: {give}; or bind it: vdesk bind {mates[0]}")
+    if len(mates) == 1:
+        remedy = f"give it to the machine too: vdesk attach {found.name} {mates[0]}; or bind it: vdesk bind {mates[0]}"
+        return each._replace(remedy=remedy)
+    give = "; ".join(f"vdesk attach {found.name} {mate}" for mate in mates)  # one by one: each wants the others gone
+    bound = f"bind them: vdesk bind {' '.join(mates)}; to give them to the machine too, after that: {give}"
+    return each._replace(remedy=bound)
 
 
 def _hook(host: Host, found: Defined, said: list[str]) -> Iterator[Problem]:

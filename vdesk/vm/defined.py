@@ -160,6 +160,26 @@ def _usb(source: Element) -> str:
     return ":".join((each.get("id", "") if each is not None else "").removeprefix("0x") for each in ids)
 
 
+def placed(xml: str) -> dict[Address, Address]:
+    """Function of the host -> its place in the guest; none of a slot that was written to have one function only."""
+    found: dict[Address, Address] = {}
+    closed = set()
+    for each in ElementTree.fromstring(xml[:LIMIT]).findall("devices/hostdev[@type='pci']"):
+        source, guest = each.find("source/address"), each.find("address[@type='pci']")
+        ends = [_address(end) if end is not None else None for end in (source, guest)]
+        if ends[0] and ends[1] and guest is not None:
+            found[ends[0]] = ends[1]
+            if guest.get("multifunction") == "off":
+                closed.add(ends[1].slot_name)
+    return {host: guest for host, guest in found.items() if guest.slot_name not in closed}
+
+
+def has_balloon(xml: str) -> bool:
+    """Whether a definition has a memory balloon."""
+    found = ElementTree.fromstring(xml[:LIMIT]).find("devices/memballoon")
+    return found is not None and found.get("model") != "none"
+
+
 def mark_without_install(xml: str) -> str | None:
     """vdesk's own metadata element without the note that an installation waits; None where there is no such note."""
     mark = ElementTree.fromstring(xml[:LIMIT]).find(f"metadata/{{{MARK}}}domain")

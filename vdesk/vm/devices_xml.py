@@ -172,11 +172,16 @@ def hostdev(function: Function, *, pcie: bool) -> Element:
     return element
 
 
-def hotplug_hostdev(address: Address) -> Element:
-    """A PCI function of the host as a fragment; libvirt finds its place in the guest."""
+def hotplug_hostdev(address: Address, guest: Address | None = None) -> Element:
+    """A PCI function of the host as a fragment; without a place in the guest libvirt finds one. Where a slot gets a
+    function beside its first, libvirt turns multifunction on at that one by itself (virDomainPCIAddressSetAllMulti)."""
     element = Element("hostdev", mode="subsystem", type="pci", managed="yes")
     SubElement(element, "driver", name="vfio")
     SubElement(SubElement(element, "source"), "address", _place(address))
+    if guest:
+        place = SubElement(element, "address", {"type": "pci", **_place(guest)})
+        if guest.function == 0:
+            place.set("multifunction", "on")
     return element
 
 

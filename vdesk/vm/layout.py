@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vdesk.model.address import Address
 from vdesk.vm.spec import Function
@@ -33,6 +33,18 @@ def _numbers(card: Sequence[Address]) -> list[int]:
     if card[0].function == 0:
         return [address.function for address in card]
     return list(range(len(card)))
+
+
+def join(placed: Mapping[Address, Address], address: Address) -> Address | None:
+    """The place in the guest of a function whose card's others are `placed` (host -> guest) already: their slot, the
+    number as in the host's where it is free. None without others, or where the slot is full."""
+    others = [each for each in placed if each.slot_name == address.slot_name]
+    if not others:
+        return None
+    slot = placed[min(others, key=lambda each: each.function)]
+    taken = {each.function for each in placed.values() if each.slot_name == slot.slot_name}
+    free = [number for number in (address.function, *range(8)) if number not in taken]
+    return Address(slot.domain, slot.bus, slot.slot, free[0]) if free else None
 
 
 def ports(functions: Sequence[Function]) -> int:
