@@ -21,6 +21,8 @@ from vdesk.model.address import Address
 from vdesk.model.errors import Refused
 from vdesk.model.report import Report
 from vdesk.plans import vm, vm_attach, vm_life, vm_look
+from vdesk.vm.answer_disc import answer_disc
+from vdesk.vm.answer_file import Wanted, answer_file
 from vdesk.vm.defined import placed, read_defined
 from vdesk.vm.devices_xml import hotplug_hostdev
 from vdesk.vm.layout import join
@@ -28,6 +30,7 @@ from vdesk.vm.spec import Request
 
 YES = Mode(yes=True)
 CARD, SOUND, USB = Address(0, 1, 0, 0), Address(0, 1, 0, 1), Address(0, 2, 0, 0)
+NVME, IDE = "sys/bus/pci/devices/0000:02:00.0/class", "0x010802\n"
 
 
 @pytest.fixture
@@ -206,3 +209,66 @@ def test_the_desktop_ends_for_its_own_card_alone(tmp_path: Path) -> None:
         plan = vm_attach.attach(host, libvirt, "hoth", CARD, ("host-display", "in-use"))
         assert run(plan, host, YES).exit_code == 0
         assert read_defined(xml(libvirt)).single_gpu
+
+
+# --- an installation that waits
+
+
+def waiting(host: Host, libvirt: Fragments, answers: bytes) -> None:
+    """A machine whose first start is still to come, with the answers in its drive."""
+    Path(host.root, IMAGES, "answers.xml").write_bytes(answers)
+    create(host, libvirt, gpu="none", os="win10", unattended=f"/{IMAGES}/answers.xml")
+    Path(host.root, IMAGES, "hoth-unattended.iso").write_bytes(answer_disc(answers))
+
+
+ANSWERS = answer_file(Wanted("win10", "luke", "Windows 10 Pro", "en-US", "en-US", "*", None, "secret"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "refused"), [(ANSWERS, True), (ANSWERS.replace(b"<WillWipeDisk>true", b"<WillWipeDisk>false"), False)]
+)
+def test_disks_that_setup_would_see_first(host: Host, libvirt: Fragments, answers: bytes, refused: bool) -> None:
+    Path(host.root, NVME).write_text(IDE)
+    waiting(host, libvirt, answers)
+    if not refused:
+        attach(host, libvirt, USB)
+        return
+    with pytest.raises(Refused) as told:
+        vm_attach.attach(host, libvirt, "hoth", USB)
+    (problem,) = told.value.problems
+    assert problem.id == "vm.would-wipe" and str(USB) in problem.what
+    assert "virsh change-media hoth sdd --eject" in problem.remedy
+
+
+@pytest.mark.parametrize("disc", [b"", b"junk", None])
+def test_a_disc_that_cannot_be_told(host: Host, libvirt: Fragments, disc: bytes | None) -> None:
+    """Another's content counts as answers that wipe; no file at all wipes nothing."""
+    Path(host.root, NVME).write_text(IDE)
+    waiting(host, libvirt, ANSWERS)
+    path = Path(host.root, IMAGES, "hoth-unattended.iso")
+    path.unlink() if disc is None else path.write_bytes(disc)
+    if disc is None:
+        attach(host, libvirt, USB)
+        return
+    with pytest.raises(Refused):
+        vm_attach.attach(host, libvirt, "hoth", USB)
+
+
+def test_a_usb_controller_is_warned_of(host: Host, libvirt: Fragments) -> None:
+    waiting(host, libvirt, ANSWERS)
+    assert any("unplug the disks" in each for each in vm_attach.attach(host, libvirt, "hoth", USB).intro)
+    attach(host, libvirt, USB)
+    assert any("unplug the disks" in each for each in vm_life.start(host, libvirt, "hoth").intro)
+
+
+def test_the_start_looks_too(host: Host, libvirt: Fragments) -> None:
+    """What another program gave to the machine; its own disk may have Windows on it by now."""
+    waiting(host, libvirt, ANSWERS)
+    attach(host, libvirt, USB)
+    Path(host.root, NVME).write_text(IDE)
+    Path(host.root, IMAGES, "hoth.img").write_bytes(b"windows" * 1000)
+    with pytest.raises(Refused) as told:
+        vm_life.start(host, libvirt, "hoth")
+    assert [each.id for each in told.value.problems] == ["vm.would-wipe"]
+    detach(host, libvirt, USB)
+    assert vm_life.start(host, libvirt, "hoth").steps

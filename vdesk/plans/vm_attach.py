@@ -11,7 +11,7 @@ from vdesk.host.libvirt_conn import Domain, Libvirt
 from vdesk.host.pci import devices as read_devices
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused
-from vdesk.plans import rules, vm_far
+from vdesk.plans import rules, vm_far, vm_wiping
 from vdesk.plans.vm_look import find_vm
 from vdesk.vm.defined import has_balloon, placed, read_defined
 from vdesk.vm.devices_xml import hotplug_hostdev
@@ -48,6 +48,7 @@ def attach(host: Host, libvirt: Libvirt, name: str, address: Address, force: tup
         plan.intro = rules.check(host, known, taken, (), forced, gone)
     except Refused as error:
         raise Refused(*(_bound_first(each, address) for each in error.problems)) from error
+    plan.intro += vm_wiping.still_waiting(host, found, address)
     _give(plan, domain, libvirt.uri, address)
     if has_balloon(domain.xml):
         plan.notes.append(BALLOON.format(name=name))

@@ -166,7 +166,7 @@ def _check_rules(
 ) -> list[str]:
     """What was overridden, in sentences; Refused with one problem per rule of bind that refuses."""
     try:
-        return rules.check(host, known, taken, (), force, usb)
+        return rules.check(host, known, taken, (), force, usb=usb)
     except Refused as error:
         raise Refused(*(_for_create(each, known, taken) for each in error.problems)) from error
 

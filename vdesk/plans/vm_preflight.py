@@ -14,7 +14,7 @@ from vdesk.host.pci import devices as read_devices
 from vdesk.host.usb import usb_devices
 from vdesk.model.address import Address
 from vdesk.model.errors import HostError, Problem, Refused, problem
-from vdesk.plans import hook_selinux, hook_status, rules, vm_usb
+from vdesk.plans import hook_selinux, hook_status, rules, vm_usb, vm_wiping
 from vdesk.plans.vm_devices import strangers
 from vdesk.vm.defined import Defined
 from vdesk.vm.words import shown_size
@@ -36,6 +36,7 @@ def preflight(host: Host, found: Defined, force: tuple[str, ...] = ()) -> list[s
     said: list[str] = []
     problems = [
         *_devices(host, found, forced, said),
+        *vm_wiping.at_start(host, found, said),
         *_hook(host, found, said),
         *_memory(host, found, said),
         *_files(host, found),
@@ -70,7 +71,7 @@ def _devices(host: Host, found: Defined, forced: frozenset[str], said: list[str]
         return  # the rules would speak of devices that nobody means
     taken = [at[address] for address in dict.fromkeys(found.functions)]
     try:
-        said += rules.check(host, known, taken, (), forced, [each for same in usb for each in same])
+        said += rules.check(host, known, taken, (), forced, usb=[each for same in usb for each in same])
     except Refused as error:
         yield from (_for_start(each, found, known, taken) for each in error.problems)
 

@@ -9,6 +9,8 @@ NAME = "autounattend.xml"
 VOLUME = "UNATTENDED"
 # Sectors: 16 primary descriptor, 17 Joliet's, 18 the end, then path tables, root folders, the file.
 TABLES, ROOTS, FILE = (19, 20, 21, 22), (23, 24), 25
+DOT, SIZE = 34, 10
+"""The length of a folder's record for itself, and where a record holds its file's size."""
 EPOCH = bytes((125, 1, 1, 0, 0, 0, 0))
 """A fixed date: the same file gives the same disc."""
 
@@ -21,6 +23,14 @@ def answer_disc(data: bytes) -> bytes:
     sectors += [_table(number) for number in range(4)]
     sectors += [_root(joliet, len(data)) for joliet in (False, True)]
     return b"".join(sectors) + data.ljust((count - FILE) * SECTOR, b"\0")
+
+
+def content(disc: bytes) -> bytes:
+    """The file on such a disc; ValueError for another one."""
+    place = ROOTS[0] * SECTOR + 2 * DOT + SIZE
+    if disc[place + 23 : place + 27] != b"AUTO" or len(disc) < FILE * SECTOR:
+        raise ValueError("not a disc of vdesk's")
+    return disc[FILE * SECTOR :][: struct.unpack_from("<I", disc, place)[0]]
 
 
 def _both(form: str, number: int) -> bytes:
