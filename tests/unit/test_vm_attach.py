@@ -121,9 +121,21 @@ def test_a_running_machine_gets_a_cards_function_at_its_next_start(host: Host, l
     bound(host, CARD, SOUND)
     assert act(vm_life.start(host, libvirt, "hoth"), host, YES).exit_code == 0
     report = attach(host, libvirt, SOUND)
-    assert libvirt.live == [True, False] and any("at its next start" in each for each in report.notes)
+    assert libvirt.live == [False, False] and any("at its next start" in each for each in report.notes)
     assert undoing.undo(host, None, False, YES).exit_code == 0
-    assert libvirt.live == [True, False, False] and SOUND not in shape(libvirt)
+    assert libvirt.live == [False] * 3 and SOUND not in shape(libvirt)
+
+
+def test_a_running_machine_keeps_a_cards_function_until_its_end(host: Host, libvirt: Fragments) -> None:
+    """libvirt unplugs none of several in a slot, and undo could plug none in; another device leaves at once."""
+    create(host, libvirt, devices=(USB,))
+    bound(host, CARD, SOUND, USB)
+    assert act(vm_life.start(host, libvirt, "hoth"), host, YES).exit_code == 0
+    for address, live in ((CARD, False), (USB, True)):
+        plan = vm_attach.detach(libvirt, "hoth", address)
+        assert bool([each for each in plan.notes if "until it is off" in each]) is not live
+        assert run(plan, host, YES).exit_code == 0
+        assert libvirt.live[-1] is live
 
 
 def test_the_real_driver_takes_the_fragments(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ BALLOON = (
 NEXT_START = (
     "{name} is running and gets {address} at its next start: nothing can be plugged in beside a card's other functions."
 )
+KEEPS = "{name} is running and keeps {address} until it is off: one of a card's functions cannot be unplugged."
 ANOTHER_NUMBER = (
     "In the guest {address} is function {number} of its card, as another one has its number there. To have them as on"
     " the board, detach them and attach them again, the first function first."
@@ -89,5 +90,10 @@ def detach(libvirt: Libvirt, name: str, address: Address) -> Plan:
     if fragment is None:
         plan.notes = [f"{name} does not have {address}."]
         return plan
-    plan.changes = [DetachDevice(domain, libvirt.uri, address, fragment)]
+    guest = placed(domain.xml)
+    beside = [other for other, place in guest.items() if place.slot_name == guest.get(address, address).slot_name]
+    alone = address not in guest or beside == [address]
+    plan.changes = [DetachDevice(domain, libvirt.uri, address, fragment, live=alone)]
+    if domain.active and not alone:
+        plan.notes = [KEEPS.format(name=name, address=address)]
     return plan
