@@ -107,7 +107,8 @@ KNOWN = (
         ),
         "the device {device} is not in this machine",
         "cards were moved or taken out, and addresses change with that; or another program removed it from the bus",
-        "see today's addresses with: vdesk groups; then: vdesk detach {name} {device}, and vdesk attach {name} ADDR",
+        "see today's addresses with: vdesk groups; then: vdesk detach {name} {device}; vdesk bind ADDR, which takes"
+        " the whole group; and for each of its functions: vdesk attach {name} ADDR",
     ),
     Failure(
         "doctor.usb-missing",
