@@ -249,7 +249,7 @@ def test_disks_that_setup_would_see_first(host: Host, libvirt: Fragments, answer
         vm_attach.attach(host, libvirt, "hoth", USB)
     (problem,) = told.value.problems
     assert problem.id == "vm.would-wipe" and str(USB) in problem.what
-    assert "virsh change-media hoth sdd --eject" in problem.remedy
+    assert "sudo vdesk stop hoth --installed" in problem.remedy
 
 
 @pytest.mark.parametrize("disc", [b"", b"junk", None])
