@@ -56,7 +56,7 @@ def _place(devices: Element, given: Element) -> None:
 
 def with_fragments(host: Host, folder: Path) -> Fragments:
     """The driver, as the connection that the host object has for its address."""
-    uri = own_driver(folder)
+    uri = own_driver(folder, host)
     found = Fragments(uri)
     host.memory.setdefault("libvirt", {})[uri] = found
     return found

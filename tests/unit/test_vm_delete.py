@@ -70,7 +70,7 @@ def test_the_answers_go_always(host: Host, tmp_path: Path, disks: bool) -> None:
     root = Path(host.root)
     (root / "a.xml").write_text(ANSWERS)
     (root / IMAGES / "un.img").write_bytes(b"windows")
-    uri = own_driver(tmp_path)
+    uri = own_driver(tmp_path, host)
     request = Request("un", f"/{IMAGES}/Win10.iso", os="win10", unattended="/a.xml", disk=f"/{IMAGES}/un.img")
     assert run(vm.create(host, request, uri), host, YES).exit_code == 0
     answers = root / IMAGES / "un-unattended.iso"
@@ -94,7 +94,7 @@ def test_answers_that_are_in_no_drive_go_too_and_those_of_another_stay(host: Hos
     root = Path(host.root)
     (root / "a.xml").write_text(ANSWERS)
     (root / IMAGES / "un.img").write_bytes(b"windows")
-    uri = own_driver(tmp_path)
+    uri = own_driver(tmp_path, host)
     request = Request("un", f"/{IMAGES}/Win10.iso", os="win10", unattended="/a.xml", disk=f"/{IMAGES}/un.img")
     assert run(vm.create(host, request, uri), host, YES).exit_code == 0
     libvirt = connect(host, uri)
@@ -113,7 +113,7 @@ def test_left_over_answers_are_told_as_such(host: Host, tmp_path: Path) -> None:
     (Path(host.root) / IMAGES / "un-unattended.iso").write_bytes(b"old")
     request = Request("un", f"/{IMAGES}/Win10.iso", os="win10", unattended="/a.xml")
     with pytest.raises(Refused) as caught:
-        vm.create(host, request, own_driver(tmp_path))
+        vm.create(host, request, own_driver(tmp_path, host))
     found = caught.value.problems[0]
     assert found.id == "vm.disk-exists" and "sudo rm" in found.remedy and "--disk" not in found.remedy
 

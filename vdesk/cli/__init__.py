@@ -160,7 +160,7 @@ def _elevate(error: NeedsRoot, settings: Settings) -> int:
 
 def _interrupted(settings: Settings, ended: BaseException) -> Report:
     if isinstance(ended, click.Abort):  # at a question: off its line
-        click.echo(err=True)
+        say("")
     found = problem("interrupted", "interrupted", "Ctrl-C, or the end of the terminal", "nothing was left half-done")
     return Report(settings.command, INTERRUPTED, errors=[found])
 
