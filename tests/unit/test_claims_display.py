@@ -15,6 +15,7 @@ from vdesk.host.pci import devices
 A, B, C = "0000:00:02.0", "0000:01:00.0", "0000:02:00.0"
 LIT, DARK, PULLED = ("connected", "enabled"), ("disconnected", "disabled"), ("disconnected", "enabled")
 PLUGGED = ("connected", "disabled")
+LOST = ("connected", "")  # a capture without `enabled`
 
 
 class Gpu(NamedTuple):
@@ -41,7 +42,8 @@ def tree(gpus: tuple[Gpu, ...]) -> Tree:
             found[f"{card}/boot_display"] = "1\n"
         for index, (status, enabled) in enumerate(gpu.outputs):
             output = f"{card}/card{number}-DP-{index}"
-            found |= {f"{output}/status": status + "\n", f"{output}/enabled": enabled + "\n"}
+            found |= {f"{output}/status": status + "\n"}
+            found |= {f"{output}/enabled": enabled + "\n"} if enabled else {}
             found |= link(f"sys/class/drm/card{number}-DP-{index}", output)
     return found
 
@@ -52,6 +54,7 @@ TABLE: dict[str, tuple[tuple[Gpu, ...], list[str]]] = {
     "both lit: both show the desktop": ((Gpu(A, (LIT,), True), Gpu(B, (LIT,))), [A, B]),
     "boot card dark, the other lit": ((Gpu(A, (DARK,), True), Gpu(B, (LIT,))), [B]),
     "a monitor plugged in, no mode set": ((Gpu(A, (LIT,), True), Gpu(B, (PLUGGED,))), [A]),
+    "a monitor plugged in, whether a mode is set was lost": ((Gpu(A, (LIT,), True), Gpu(B, (LOST,))), [A, B]),
     "text console: no framebuffer, no connectors": ((Gpu(A, None, True), Gpu(B, None)), [A]),
     "text console beside an idle DRM card": ((Gpu(A, None, True), Gpu(B, (DARK,))), [A]),
     "all dark: the boot card stays": ((Gpu(A, (DARK,), True), Gpu(B, (DARK,))), [A]),

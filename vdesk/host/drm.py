@@ -71,8 +71,10 @@ def _card(host: Host, name: str, places: dict[str, str]) -> Card:
     for each, folder in places.items():
         if each.startswith(f"{name}-"):
             short = each.removeprefix(f"{name}-")
-            enabled = host.value(f"{folder}/enabled") == "enabled"
-            connectors.append(Connector(short, host.value(f"{folder}/status", "unknown"), enabled))
+            told, status = host.value(f"{folder}/enabled"), host.value(f"{folder}/status", "unknown")
+            # Every kernel tells it; where a capture lost it, a monitor that is plugged in is taken to be looked at.
+            enabled = told == "enabled" or (not told and status == "connected")
+            connectors.append(Connector(short, status, enabled))
     boot = host.value(f"{places[name]}/boot_display")
     return Card(name, _function(host, places[name]), tuple(connectors), boot == "1" if boot else None)
 
