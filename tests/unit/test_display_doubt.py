@@ -17,8 +17,8 @@ ISO = "/var/lib/libvirt/images/win10.iso"
 DOUBT = "it could not be told whether the desktop is on it"
 
 
-def machine(folder: Path, *, boot: bool = False) -> Path:
-    """Debian with the card on nvidia, without any DRM card of it; the integrated one shows the desktop."""
+def machine(folder: Path, *, boot: bool = False, lit: bool = False) -> Path:
+    """Debian with the card on nvidia, without any DRM card of it; the integrated one shows the desktop where `lit`."""
     base = debian()
     pci = tuple(
         replace(each, driver="nvidia", boot_vga=boot)
@@ -28,7 +28,10 @@ def machine(folder: Path, *, boot: bool = False) -> Path:
         else each
         for each in base.pci
     )
-    return lay_out(tree_of(replace(base, pci=pci, cards=base.cards[:1])), folder / "root")
+    root = lay_out(tree_of(replace(base, pci=pci, cards=base.cards[:1])), folder / "root")
+    for output in () if lit else root.glob("sys/devices/pci*/*/drm/card0/card0-*"):
+        (output / "enabled").write_text("disabled\n")
+    return root
 
 
 @pytest.fixture
@@ -52,6 +55,15 @@ def test_it_is_unknown(root: Path) -> None:
     card = listed(root)
     assert (card["display"], card["display_known"]) == (False, False) and DOUBT in card["display_reason"]
     assert DOUBT in on(root, "gpu", "list").out
+
+
+def test_the_desktop_is_seen_on_another(memory: Path) -> None:
+    """As on the machine that the article is about: nvidia without modeset, a monitor on the integrated graphics."""
+    root = machine(memory, lit=True)
+    assert about(root)["level"] == "ok" and listed(root)["display_known"]
+    assert on(root, "create", "hoth", "--iso", ISO, "-n").code == 0
+    steps = {each["id"]: each for each in on(root, "setup", "-y", "--json").envelope["data"]["steps"]}
+    assert steps["card"]["state"] == "done"
 
 
 def test_the_machine_booted_on_it(memory: Path) -> None:

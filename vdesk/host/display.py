@@ -48,8 +48,13 @@ def shown_on(host: Host, known: Iterable[Device], taken: Iterable[Device]) -> di
 
 
 def doubt(host: Host, device: Device) -> str:
-    """Why it cannot be told that a card is not the host's display, where nothing says that it is; else empty."""
-    return DOUBT if device.driver == "nvidia" and _silent(_cards(host), device) else ""
+    """Why it cannot be told that a card is not the host's display, where nothing says that it is; else empty. Another
+    card with a picture speaks for it: the desktop is there, and who has this one open is in-use's to say. Where no card
+    tells of any output, the one that the machine booted on is the host's."""
+    drm = _cards(host)
+    outputs = [each for card in drm for each in card.connectors]
+    lit = any(each.enabled and each.status != "disconnected" for each in outputs)
+    return DOUBT if _silent(drm, device) and outputs and not lit else ""
 
 
 def spare(host: Host, known: Sequence[Device]) -> str:
