@@ -84,6 +84,20 @@ def test_the_drivers_on_a_disc(host: Host, side: str) -> None:
     assert has_drivers(media.find(host, "/blank.iso", "--virtio-iso"), "win11") is None
 
 
+def test_a_disc_that_tells_nothing_of_itself(host: Host) -> None:
+    """A volume descriptor and no folder: a stand-in, of which nothing is known."""
+    path = Path(host.root, "d.iso")
+    plain_disc(path, "virtio-win-0.1.271", "VIOSCSI")
+    assert has_drivers(media.find(host, "/d.iso", "--virtio-iso")) is None
+    plain_disc(path, "virtio-win-0.1.271", "OTHER")
+    assert has_drivers(media.find(host, "/d.iso", "--virtio-iso")) is False
+    drivers_disc(path, "virtio-win-0.1.141", "w7")
+    assert has_drivers(media.find(host, "/d.iso", "--virtio-iso")) is False
+    data = path.read_bytes()
+    path.write_bytes(data[: 18 * 2048])
+    assert has_drivers(media.find(host, "/d.iso", "--virtio-iso")) is None
+
+
 def test_the_disc_with_the_drivers_for_the_guest_comes_first(host: Host) -> None:
     (Path(host.root) / "srv").mkdir()
     plain_disc(Path(host.root, "srv/win.iso"), "X")

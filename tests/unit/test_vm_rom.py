@@ -97,6 +97,7 @@ def test_what_is_doubtful_is_said(root: Path) -> None:
         bios: "no part for UEFI",
         b"": "has no content here",
         b"\x55\xaa": "has no content here",
+        b"\x55\xaa" + b"stand-in" * 100: "is no whole ROM for the card 0000:01:00.0",
     }.items():
         with changed(root, {PLACE: content}):
             found = said(root)

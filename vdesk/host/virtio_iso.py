@@ -17,6 +17,8 @@ SOURCE = "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/stabl
 WINDOWS = re.compile(r"(X64|X86|A64)FRE|CCCOMA|CCSA|CPBA", re.IGNORECASE)
 FOLDERS = {"win10": "w10", "win11": "w11"}
 """The guest -> the folder of its drivers, below that of each driver."""
+OTHERS = ("w7", "w8", "w8.1", "2k8", "2k8r2", "2k12", "2k12r2", "2k16", "2k19", "2k22", "2k25", "xp", "2k3")
+"""Those of other Windows."""
 NAME = re.compile(r"virtio-win[-_.\w]*\.iso", re.IGNORECASE)
 
 
@@ -48,11 +50,17 @@ def find_virtio_iso(host: Host, install: Media, os: str = "") -> Media | None:
 
 
 def has_drivers(found: Media, os: str = "") -> bool | None:
-    """Whether the SCSI driver for the guest (for any without `os`) is on the disc; None for a captured stand-in."""
-    if not media.read_disc(found).iso:
+    """Whether the SCSI driver for the guest (for any without `os`) is on the disc; None for a captured stand-in, and
+    for a disc on which no folder of any Windows can be seen."""
+    disc = media.read_disc(found)
+    if not disc.iso:
         return None
     wanted = [FOLDERS[os]] if os in FOLDERS else [*FOLDERS.values()]
-    return any(holds(found, "vioscsi", folder, "amd64", "vioscsi.inf") for folder in wanted)
+    if any(holds(found, "vioscsi", folder, "amd64", "vioscsi.inf") for folder in wanted):
+        return True
+    if holds(found, "vioscsi"):
+        return False if any(holds(found, "vioscsi", each) for each in (*FOLDERS.values(), *OTHERS)) else None
+    return False if disc.names else None
 
 
 def setup_folder(os: str) -> str:
