@@ -234,3 +234,15 @@ def test_groups_that_could_not_be_read(line: str, fresh: Machines) -> None:
     ran = on(root, *line.split(), "--json")
     assert (ran.code, ran.envelope["status"], ran.errors) == (3, "refused", ["host.groups-unreadable"])
     assert "/sys/kernel/iommu_groups" in ran.envelope["errors"][0]["what"]
+
+
+@pytest.mark.parametrize("name", ["domcapabilities.xml", "capabilities.xml"])
+def test_capabilities_with_bytes_that_are_no_text(name: str, fresh: Machines) -> None:
+    root = fresh("article-booted")
+    folder = root / "run/vdesk"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(b"<domainCapabilities>\xff</domainCapabilities>")
+    for line in (f"create hoth --iso {ISO} --gpu 01:00.0 --print-xml", f"setup --iso {ISO} -n"):
+        ran = on(root, *line.split(), "--json")
+        assert not any(each["id"] == "internal" for each in ran.envelope["errors"]), line
+    assert on(root, *f"create hoth --iso {ISO} --gpu 01:00.0 --print-xml".split()).code == 0

@@ -25,13 +25,8 @@ class Capabilities:
 
 def parse_capabilities(text: str | None) -> Capabilities | None:
     """The capabilities in a domcapabilities document; None without one, or when it is no such document."""
-    if not text or len(text) > LIMIT:
-        return None
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
-        return None
-    if root.tag != "domainCapabilities":
+    root = _root(text)
+    if root is None or root.tag != "domainCapabilities":
         return None
     vcpus = root.find("vcpu")
     most = vcpus.get("max", "") if vcpus is not None else ""
@@ -45,6 +40,16 @@ def parse_capabilities(text: str | None) -> Capabilities | None:
         _tpm(root),
         int(most) if is_number(most) else None,
     )
+
+
+def _root(text: str | None) -> Element | None:
+    """The document's root; None without one, also where bytes of a captured file are no UTF-8 (ValueError)."""
+    if not text or len(text) > LIMIT:
+        return None
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError):
+        return None
 
 
 def _values(root: Element, path: str) -> frozenset[str] | None:
@@ -62,11 +67,8 @@ def _tpm(root: Element) -> bool | None:
 
 def has_kvm(text: str | None) -> bool | None:
     """Whether a capabilities document offers x86_64 guests with KVM; None when it is none."""
-    if not text or len(text) > LIMIT:
-        return None
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError:
+    root = _root(text)
+    if root is None:
         return None
     arch = root.find("guest/arch[@name='x86_64']")
     return None if arch is None else any(each.get("type") == "kvm" for each in arch.findall("domain"))
