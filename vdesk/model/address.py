@@ -9,8 +9,8 @@ from vdesk.model.record import Record
 
 # Compiled when first used, here as elsewhere: most commands use few of them, and each costs every start.
 _SPELLINGS = (
-    r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])",
-    r"pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])",
+    r"(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})\.([0-7])",
+    r"pci_([0-9a-fA-F]{4,8})_([0-9a-fA-F]{2})_([0-9a-fA-F]{2})_([0-7])",
 )
 
 
@@ -37,9 +37,9 @@ class Address(Record):
 
 
 def find_address(text: str) -> Address | None:
-    """The address that `text` spells in one of the three accepted ways, or None."""
+    """The address that `text` spells in one of the three accepted ways and nothing besides, or None."""
     for spelling in _SPELLINGS:
-        match = re.fullmatch(spelling, text.strip().lower())
+        match = re.fullmatch(spelling, text)
         if match:
             domain, bus, slot, function = match.groups()
             if int(slot, 16) < 32:
