@@ -114,7 +114,10 @@ def test_in_place(tmp_path: pathlib.Path, before: str, after: str) -> None:
     ("before", "after"),
     [
         (f'{D}="intel_iommu=on quiet"\n', f'{D}="intel_iommu=on,igfx_off quiet iommu=pt"\n'),
-        (f'{D}="iommu=soft intel_iommu=on,sm_on"\n', f'{D}="iommu=soft,pt intel_iommu=on,sm_on,igfx_off"\n'),
+        (
+            f'{D}="iommu=soft intel_iommu=on,sm_on"\n',
+            f'{D}="iommu=soft intel_iommu=on,sm_on,igfx_off iommu=pt"\n',
+        ),
         (f'{D}="intel_iommu=on,igfx_off"\n', f'{D}="intel_iommu=on,igfx_off iommu=pt"\n'),
         (f"{D}=quiet\n", f'{D}="quiet intel_iommu=on,igfx_off iommu=pt"\n'),
         (f'{L}="intel_iommu=on"\n{D}="q"\n', f'{L}="intel_iommu=on,igfx_off"\n{D}="q iommu=pt"\n'),

@@ -209,20 +209,13 @@ def _turned_on(parts: Sequence[str], igfx_off: bool) -> list[str]:
 
 
 def _merge_passthrough(kernel: Sequence[Word], edits: dict[int, Edit]) -> list[str]:
-    """Edits of the iommu words; returns the words that have to be added."""
+    """Edits of the iommu words; returns the words that have to be added: the last one wins. A word that says something
+    else besides (`iommu=soft,nopt`) is left as it is."""
     deciding = [index for index, word in enumerate(kernel) if _passthrough(word, None) is not None]
-    if deciding:
-        word = kernel[deciding[-1]]
-        if word.name == PASSTHROUGH:
-            now = f"{PASSTHROUGH}=1"
-        else:
-            now = f"{GENERIC}=" + ",".join("pt" if part.startswith("nopt") else part for part in word.parts)
+    word = kernel[deciding[-1]] if deciding else None
+    if word and (word.name == PASSTHROUGH or len(word.parts) == 1):
+        now = f"{PASSTHROUGH}=1" if word.name == PASSTHROUGH else f"{GENERIC}=pt"
         edits[deciding[-1]] = Edit(deciding[-1], word.text, now)
-        return []
-    plain = [index for index, word in enumerate(kernel) if word.name == GENERIC and word.parts]
-    if plain:
-        word = kernel[plain[-1]]
-        edits[plain[-1]] = Edit(plain[-1], word.text, f"{GENERIC}={','.join([*word.parts, 'pt'])}")
         return []
     return [f"{GENERIC}=pt"]
 
