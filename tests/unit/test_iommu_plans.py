@@ -239,9 +239,25 @@ def test_status_of_what_cannot_be_read(tmp_path: pathlib.Path) -> None:
     (tmp_path / "run/vdesk").mkdir(parents=True)
     (tmp_path / "run/vdesk/machine.json").write_text('{"unreadable": ["boot/grub/grub.cfg", "proc/cmdline"]}')
     found = iommu.status(captured(str(tmp_path)))
-    assert (found["configured"], found["generated"], found["booted"]) == (None, "unknown", None)
+    assert (found["configured"], found["generated"], found["booted"]) == (None, None, None)
+    assert found["generated_reason"].startswith("/boot/grub/grub.cfg could not be read: ")
+    assert found["booted_reason"].startswith("/proc/cmdline could not be read: ")
     assert "command substitution" in found["configured_reason"]
     assert found["disagreements"] == [] and found["next"] == []
+
+
+def test_status_of_what_is_not_there(tmp_path: pathlib.Path) -> None:
+    """Absent is told apart from unreadable by its reason; both are null."""
+    write(tmp_path, f'{D}="quiet"\n')
+    (tmp_path / CFG).unlink(missing_ok=True)
+    found = iommu.status(captured(str(tmp_path)))
+    assert (found["generated"], found["generated_reason"]) == (None, "/boot/grub/grub.cfg is not there")
+    (tmp_path / CFG).write_text("menuentry 'nothing' {\n}\n")
+    found = iommu.status(captured(str(tmp_path)))
+    assert (found["generated"], found["generated_reason"]) == (None, "/boot/grub/grub.cfg has no kernel entry")
+    (tmp_path / CFG).write_text(grub_cfg("quiet"))
+    found = iommu.status(captured(str(tmp_path)))
+    assert (found["generated"], found["generated_reason"]) == ([], "")
 
 
 def test_the_entries_of_other_systems_do_not_count(tmp_path: pathlib.Path) -> None:

@@ -15,17 +15,17 @@ from vdesk.host.iommu_state import state
 from vdesk.model.errors import Absent, HostError, VdeskError
 from vdesk.model.kernel_args import about_iommu, split
 
-UNKNOWN = "unknown"
 CMDLINE = "proc/cmdline"
 
 
 def status(host: Host) -> dict[str, Any]:
     """`data` of `iommu status`: state and log of the kernel, and the arguments. `configured`, `generated` and `booted`
-    are lists of words, None where they cannot be told; `generated` is `unknown` where grub.cfg may not be read.
+    are lists of words, None where they cannot be told; why not is in the key of the same name with `_reason`.
     `unread` says why no reboot will make them agree; None where nothing tells."""
     found, used = state(host), loader(host)
     configured, reason = _configured(host, used)
-    generated, now = _generated(host, used), booted(host)
+    generated, not_generated = _generated(host, used)
+    now, not_booted = _booted(host)
     differing = _disagreements(configured, generated, now)
     past = unread(host) if ["generated", "booted"] in differing else None
     return {
@@ -34,7 +34,9 @@ def status(host: Host) -> dict[str, Any]:
         "configured": configured,
         "configured_reason": reason,
         "generated": generated,
+        "generated_reason": not_generated,
         "booted": now,
+        "booted_reason": not_booted,
         "log": list(found.log or ()),
         "loader": {"name": used.name, "evidence": used.evidence, "supported": used.supported},
         "disagreements": differing,
@@ -59,36 +61,38 @@ def _configured(host: Host, used: Loader) -> tuple[list[str] | None, str]:
     return [decoded(word) for word in about_iommu(line.words)], ""
 
 
-def _generated(host: Host, used: Loader) -> list[str] | str | None:
-    """The words of grub.cfg's first kernel entry; None where it has none, `unknown` where it cannot be read. What lies
-    there beside another loader counts for nothing."""
+def _generated(host: Host, used: Loader) -> tuple[list[str] | None, str]:
+    """The words of grub.cfg's first kernel entry, and why they cannot be told. What lies there beside another loader
+    counts for nothing."""
     if not used.reads_grub_cfg:
-        return None
+        return None, f"the boot loader is {used.name}, not GRUB"
     try:
         entries = grub_cfg.kernel_lines(host.read(grub_cfg.PATH))
-    except Absent:
-        return None
-    except HostError:
-        return UNKNOWN
-    return about_iommu(entries[0]) if entries else None
+    except HostError as error:
+        return None, _why(grub_cfg.PATH, error)
+    return (about_iommu(entries[0]), "") if entries else (None, f"/{grub_cfg.PATH} has no kernel entry")
 
 
-def booted(host: Host) -> list[str] | None:
-    """The words of /proc/cmdline, None where it cannot be read."""
+def _booted(host: Host) -> tuple[list[str] | None, str]:
+    """The words of /proc/cmdline, and why they cannot be told."""
     try:
-        return about_iommu(split(host.read(CMDLINE, 1 << 16)))
-    except HostError:
-        return None
+        return about_iommu(split(host.read(CMDLINE, 1 << 16))), ""
+    except HostError as error:
+        return None, _why(CMDLINE, error)
+
+
+def _why(path: str, error: HostError) -> str:
+    return f"/{path} is not there" if isinstance(error, Absent) else f"/{path} could not be read: {error.cause}"
 
 
 def _disagreements(
-    configured: list[str] | None, generated: list[str] | str | None, now: list[str] | None
+    configured: list[str] | None, generated: list[str] | None, now: list[str] | None
 ) -> list[list[str]]:
     """The pairs of stages whose arguments differ, in the order of boot; what is not known disagrees with nothing."""
     stages = [
         (name, words)
         for name, words in (("configured", configured), ("generated", generated), ("booted", now))
-        if isinstance(words, list)
+        if words is not None
     ]
     return [[first, second] for (first, one), (second, other) in pairwise(stages) if one != other]
 
