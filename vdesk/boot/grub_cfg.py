@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from vdesk.model.kernel_args import Effect, Word, effect, split
+from vdesk.model.kernel_args import Effect, Word, effect, split, within
 
 PATH = "boot/grub/grub.cfg"
 STARTS = ("linux\t", "linux ", "linuxefi\t", "linuxefi ", "linux16\t", "linux16 ")
+IMAGE = len("BOOT_IMAGE=") - len("linux ")  # what GRUB puts before the kernel's path, in place of its own word
 _LANG = re.compile(r"^[ \t]*set lang=([A-Za-z]{1,8}(?:_[A-Za-z]{2,4})?(?:@[a-z]{1,12})?)[ \t]*$", re.MULTILINE)
 _SECTION = re.compile(r"^### (BEGIN|END) /etc/grub\.d/(\S+) ###$")
 
@@ -97,5 +98,5 @@ def _arguments(line: str) -> list[Word]:
 
 
 def effects(text: str) -> list[Effect]:
-    """What each kernel entry's arguments come to."""
-    return [effect(words) for words in kernel_lines(text)]
+    """What each kernel entry's arguments come to, without those that are too far behind for the kernel."""
+    return [effect(within(words, IMAGE)) for words in kernel_lines(text)]

@@ -9,7 +9,22 @@ from vdesk.boot.grub_cfg import cut_short
 from vdesk.boot.grub_defaults import DEFAULT, FOLDER, LINUX, MAIN, Chain, decoded, settings
 from vdesk.boot.grub_edit import CommandLine, command_line, edited
 from vdesk.model.errors import Refused, problem
-from vdesk.model.kernel_args import INTEL, Edit, Wanted, Word, effect, kernel_part, merge, split, unmerge
+from vdesk.model.kernel_args import (
+    INTEL,
+    LONGEST,
+    Edit,
+    Wanted,
+    Word,
+    effect,
+    kernel_part,
+    merge,
+    split,
+    unmerge,
+    within,
+)
+
+IN_FRONT = 256
+"""Bytes of the line that 10_linux writes before these variables, at most: the kernel's path, root=, ro, rootflags=."""
 
 
 class Outcome(NamedTuple):
@@ -27,7 +42,14 @@ class Outcome(NamedTuple):
 
 
 def decide(chain: Chain, wanted: Wanted) -> Outcome:
-    """What to change so that the ordinary entries get `wanted`; Refused where a person or a file forbids it."""
+    """What to change so that the ordinary entries get `wanted`; Refused where a person or a file forbids it, and where
+    the kernel would not read as far."""
+    found = _decide(chain, wanted)
+    _refuse_long(found.line, wanted)
+    return found
+
+
+def _decide(chain: Chain, wanted: Wanted) -> Outcome:
     found = settings(chain)
     if found.ended:
         raise _nowhere("grub.cfg cannot be generated", found.ended, wanted)
@@ -99,6 +121,20 @@ def _refuse_cut(line: CommandLine) -> None:
                 "write the arguments in one line, quote what is special to GRUB, then run the same command again",
             )
         )
+
+
+def _refuse_long(line: CommandLine, wanted: Wanted) -> None:
+    if not _met(line, wanted) or wanted.met_by(effect(within(line.settled, IN_FRONT))):
+        return
+    raise Refused(
+        problem(
+            "grub.too-long",
+            f"the line of the kernel's arguments is too long: {' '.join(wanted.words)} would be past what it reads",
+            f"a kernel for x86 reads {LONGEST} bytes of it, and {LINUX} and {DEFAULT} make {len(line.cells)}, to which"
+            " GRUB adds the kernel's path and root=",
+            f"take arguments that are not needed out of {DEFAULT} in /{MAIN}, then run the same command again",
+        )
+    )
 
 
 def _why_not(chain: Chain) -> str:

@@ -11,6 +11,9 @@ from typing import NamedTuple
 SPACES = " \t\n\v\f\r"
 INTEL, AMD, GENERIC, PASSTHROUGH = "intel_iommu", "amd_iommu", "iommu", "iommu.passthrough"
 IOMMU_NAMES = (INTEL, AMD, GENERIC, "intremap", "nointremap")
+LONGEST = 2047
+"""Bytes of a command line that x86 reads: COMMAND_LINE_SIZE without its zero (arch/x86/include/asm/setup.h). GRUB
+ends the line before the first word that has no room (grub_create_loader_cmdline)."""
 _TRUE, _FALSE = ("1", "y", "Y", "on"), ("0", "n", "N", "of")
 
 
@@ -80,6 +83,11 @@ def kernel_part(words: Sequence[Word]) -> list[Word]:
             break
         found.append(word)
     return found
+
+
+def within(words: Sequence[Word], before: int) -> list[Word]:
+    """The words that the kernel gets to see of a line that has `before` more bytes in front of it."""
+    return [word for word in words if word.end + before <= LONGEST]
 
 
 def about_iommu(words: Sequence[Word]) -> list[str]:
