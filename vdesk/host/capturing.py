@@ -23,7 +23,9 @@ SECRETS = re.compile(r"/((product_|board_|chassis_)?serial(_number)?|vpd|wwid|un
 # What people write for themselves stays theirs; vdesk's own files are compared to the byte.
 COMMENTED = re.compile(r"etc/(libvirt/hooks|modprobe\.d|udev/rules\.d)/(?!.*vdesk)")
 PROCESS = re.compile(r"proc/(\d+)(/|$)")
-NODE = re.compile(r"/dev/(dri/|nvidia|snd/|fb\d|i2c-|kfd|vfio/|video)")
+NODE = re.compile(
+    r"/dev/(dri/|nvidia|snd/|fb\d|i2c-|kfd|vfio/|video|vbi|(sw)?radio|v4l-|media\d|bus/usb/|usb/lp|cdc-wdm|tty(USB|ACM))"
+)
 DISCS = re.compile(r"virtio-win[-_.\w]*\.iso", re.IGNORECASE)
 PEOPLE = range(1000, 60000)
 PACKAGES = ("libvirt0", "libvirt-daemon", "qemu-system-x86", "ovmf", "swtpm", "nvidia-prime")

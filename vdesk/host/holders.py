@@ -18,14 +18,21 @@ from vdesk.model.record import Record
 # In the order to unload them; the first two use nvidia for other devices: InfiniBand, GPUDirect Storage.
 NVIDIA_MODULES = ("nvidia_peermem", "nvidia_fs", "nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")
 NVIDIA_SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
-# class in sysfs -> the folder of its nodes
+# class in sysfs -> the folder of its nodes. Nodes of keyboards and mice (input, hidraw, hiddev) are not among them: a
+# desktop has them all open for as long as it runs, and whether one may go is what the rule last-input asks.
 NODES = (
     ("sys/class/drm", "dev/dri", r"(card|renderD)\d+"),
     ("sys/class/sound", "dev/snd", r".*[CD]\d.*"),
     ("sys/class/block", "dev", r".*"),
     ("sys/class/graphics", "dev", r"fb\d+"),
     ("sys/class/i2c-dev", "dev", r"i2c-\d+"),  # the unbind waits for whoever has a monitor's bus open (i2c_del_adapter)
+    ("sys/class/video4linux", "dev", r"(video|vbi|radio|swradio|v4l-subdev)\d+"),
+    ("sys/class/media", "dev", r"media\d+"),
+    ("sys/class/tty", "dev", r"tty(USB|ACM)\d+"),
+    ("sys/class/usbmisc", "dev", r"cdc-wdm\d+"),
+    ("sys/class/usbmisc", "dev/usb", r"lp\d+"),
 )
+USB = "sys/bus/usb/devices"
 COMPUTE = "/dev/kfd"  # one for all of amdgpu's cards
 GONE = " (deleted)"  # an unbind takes the node away first, then waits for who has it open
 UNIT = r"[A-Za-z0-9_@:.\\-]{1,200}\.service"
@@ -103,7 +110,19 @@ def _by_class(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
             owner = _owner(host, f"{folder}/{name}", taken) if re.fullmatch(pattern, name) else None
             if owner:
                 found[f"/{place}/{name}"] = owner
-    return found | _by_function(host, taken)
+    return found | _by_function(host, taken) | _by_usb(host, taken)
+
+
+def _by_usb(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
+    """The nodes of whole USB devices, which programs without a driver in the kernel open (libusb): by the numbers of
+    bus and device (usb_devnode(), drivers/usb/core/usb.c)."""
+    found = {}
+    for name in host.names(USB):
+        numbers = [host.value(f"{USB}/{name}/{each}") for each in ("busnum", "devnum")] if ":" not in name else []
+        owner = _owner(host, f"{USB}/{name}", taken) if numbers and all(map(is_number, numbers)) else None
+        if owner:
+            found[f"/dev/bus/usb/{int(numbers[0]):03}/{int(numbers[1]):03}"] = owner
+    return found
 
 
 def _by_function(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
