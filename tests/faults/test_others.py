@@ -165,9 +165,11 @@ def test_a_torn_journal(tail: str, played: Played) -> None:
         played.forget()
         assert in_child(lambda number=number: stopped_at(number, lambda: played.vdesk(*BIND).code)) == -9  # type: ignore[misc]
         (path,) = (played.root / JOURNAL).iterdir()
-        path.write_bytes(path.read_bytes() + TAILS[tail])
+        written = path.read_bytes()
+        path.write_bytes(written + TAILS[tail])
         assert played.vdesk("bind", "02:00.0", "--json").code in (2, 3)
-        assert played.vdesk("undo", "--yes").code == 0
+        foreign = not written and tail not in ("nothing", "zeros, as a file system leaves them")
+        assert played.vdesk("undo", "--yes").code == (5 if foreign else 0)
         assert not difference(before, seen(played))
 
 

@@ -86,13 +86,14 @@ def test_a_kind_of_another_version_is_said(host: Host) -> None:
     assert report.exit_code == 5 and report.errors[0].id == "journal.kind"
 
 
-def test_files_that_are_no_entries_are_left_alone(host: Host) -> None:
+def test_files_that_are_no_entries(host: Host) -> None:
+    """One of another name is left alone; one that is named like an entry may have been one."""
     journal = Journal(host)
     journal.begin("x", {}, "0")
     host.write(f"{log.FOLDER}/000002.jsonl", b"\xff\xfe garbage")
     host.write(f"{log.FOLDER}/notes.txt", b"mine")
     host.write(f"{log.FOLDER}/000003.jsonl", json.dumps([1, 2]).encode())
-    assert [each.id for each in journal.entries()] == [1]
+    assert [(each.id, each.damaged) for each in journal.entries()] == [(1, False), (2, True), (3, True)]
     assert journal.begin("y", {}, "0").id == 4
 
 

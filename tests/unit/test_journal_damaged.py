@@ -6,6 +6,7 @@ import pathlib
 
 import pytest
 
+from tests.unit.grub_judge import MAIN, write
 from vdesk.changes import journal as log
 from vdesk.changes import undoing
 from vdesk.changes.executor import Mode, run
@@ -13,6 +14,8 @@ from vdesk.changes.files import WriteFile
 from vdesk.changes.journal import Journal
 from vdesk.changes.plan import Plan
 from vdesk.host import Host, captured
+from vdesk.model.errors import Refused
+from vdesk.plans import iommu
 
 YES, DRY = Mode(yes=True), Mode(dry_run=True)
 FIRST = f"{log.FOLDER}/000001.jsonl"
@@ -81,6 +84,31 @@ def test_nothing_of_it_can_be_read(host: Host) -> None:
     assert host.read_bytes(FIRST) == whole
 
 
+HEAD = b'{"vdesk":1,"id":1,"time":"2026-01-01T00:00:00+00:00","command":"x \\u00e9'
+
+
+@pytest.mark.parametrize("data", [b"", b"{", HEAD[:14], HEAD, HEAD + b"\0" * 600, b"\0" * 600])
+def test_a_start_that_was_killed_is_none(data: bytes, host: Host) -> None:
+    """Its first line is torn, so nothing was done."""
+    host.write(FIRST, data)
+    assert states(host) == ["done"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"\xff\0garbage", b"garbage", b"\n", b"{}\n", b"xx\n", b"\0\0{", HEAD.replace(b'"id":1', b'"id":2')),
+        *(HEAD + b"\xff", HEAD + b"\n", HEAD + b"\0x", b'{"seq":0,"state":"done"}'),
+    ],
+)
+def test_anything_else_is_damaged(data: bytes, host: Host) -> None:
+    """It was written, and nobody knows any more what: that is not nothing."""
+    host.write(FIRST, data)
+    assert states(host) == ["damaged", "done"]
+    back = undoing.undo(host, 1, False, YES)
+    assert (back.exit_code, [each.id for each in back.errors]) == (5, ["journal.damaged"])
+
+
 def test_where_it_is_lost_what_was_done_and_not_what_was_begun(host: Host) -> None:
     """An intent is enough to take a change back: the entry is no other than before."""
     spoil(host, 2)
@@ -101,3 +129,42 @@ def test_a_number_that_makes_no_sense_takes_no_memory(host: Host) -> None:
     (damaged, _) = Journal(host).entries()
     assert (damaged.state, len(damaged.steps)) == ("damaged", 2)
     assert Journal(host).interrupted() == []
+
+
+# --- iommu disable
+
+
+@pytest.fixture
+def enabled(tmp_path: pathlib.Path) -> Host:
+    """A machine with vdesk's argument configured, its journal's only entry."""
+    write(tmp_path / "root", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
+    host = captured(str(tmp_path / "root"))
+    assert run(iommu.enable(host, igfx_off=False, pt=False), host, YES).exit_code == 0
+    return host
+
+
+@pytest.mark.parametrize("line", [None, 0, 1])
+def test_disable_is_refused(line: int | None, enabled: Host) -> None:
+    """Not known is not nothing; what undo could take back needs nothing more."""
+    if line is None:
+        enabled.write(FIRST, b"\xff\0garbage")
+    else:
+        spoil(enabled, line)
+    with pytest.raises(Refused) as caught:
+        iommu.disable(enabled, Journal(enabled).entries())
+    (told,) = caught.value.problems
+    assert told.id == "journal.damaged" and "entry 1" in told.what and f"/{FIRST}" in told.cause
+    assert ("vdesk undo 1" in told.remedy) is (line == 0)
+    if line == 0:
+        undoing.undo(enabled, 1, False, YES)
+        assert "intel_iommu" not in enabled.text(MAIN)
+        assert iommu.disable(enabled, Journal(enabled).entries()).notes[0].startswith("Nothing to take out")
+
+
+def test_disable_with_another_damaged_entry(enabled: Host) -> None:
+    """It can be read what that one changed, and it is no file of GRUB's."""
+    assert run(Plan("x", "x", [WriteFile("etc/x", None, b"x\n", "write x")]), enabled, YES).exit_code == 0
+    other = FIRST.replace("1.", "2.")
+    enabled.write(other, b"xx" + enabled.read_bytes(other))
+    assert run(iommu.disable(enabled, Journal(enabled).entries()), enabled, YES).exit_code == 0
+    assert "intel_iommu" not in enabled.text(MAIN)

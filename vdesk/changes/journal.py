@@ -84,7 +84,8 @@ class Journal:
         self.host.make_folder(FOLDER, 0o700)
 
     def entries(self) -> list[Entry]:
-        """Every entry, oldest first; a file torn in its first line is left out. Denied when this user may not look."""
+        """Every entry, oldest first; a file torn in its first line is left out, one of another content is damaged.
+        Denied when this user may not look."""
         found = []
         for name in self.host.list(FOLDER):
             number = name.removesuffix(".jsonl")
@@ -167,11 +168,12 @@ class Journal:
         self.host.append(path, (b"\n" if torn else b"") + _line(line), durable=durable)
 
     def _load(self, number: int, path: str) -> Entry | None:
-        lines, unread = _lines(self.host.read_bytes(path))
+        data = self.host.read_bytes(path)
+        lines = _lines(data)
         entry = _head(number, lines[0]) if lines else None
         if entry is None:
-            if not lines and unread < 2:
-                return None  # torn in its first line, so that nothing was done yet
+            if _never_begun(number, data):
+                return None
             entry = Entry(number, UNKNOWN, UNKNOWN, "")
             entry.damaged = True
         for line in lines:
@@ -198,20 +200,27 @@ def _ended(data: bytes) -> bool:
     return last == b'{"closed":true}' or (last.startswith(b'{"closed":true,"settles":[[') and last.endswith(b"]]}"))
 
 
-def _lines(data: bytes) -> tuple[list[dict[str, Any]], int]:
-    """The lines that say something, and how many whole ones cannot be read. Of a step, only a whole line says it."""
-    found, unread = [], 0
+def _never_begun(number: int, data: bytes) -> bool:
+    """Whether this is the beginning of a first line, torn before its end: then nothing was done yet. Zeros after it are
+    what a file system may leave of a write that a power cut ended."""
+    torn, begin = data.rstrip(b"\0"), _line({"vdesk": 1, "id": number, "time": ""})[:-3]
+    like = torn.startswith(begin) or begin.startswith(torn)
+    return like and all(0x20 <= byte < 0x7F for byte in torn)  # as json.dumps writes it, and no end of a line
+
+
+def _lines(data: bytes) -> list[dict[str, Any]]:
+    """The lines that say something. Of a step, only a whole line says it."""
+    found = []
     *whole, last = data.split(b"\n")
     for number, line in enumerate((*whole, last)):
         try:
             document = json.loads(line) if line.strip() else None
         except (ValueError, RecursionError):
-            unread += number < len(whole)  # else torn
             continue
         told = ("vdesk", "closed", "seq") if number < len(whole) else ("vdesk", "closed")
         if isinstance(document, dict) and any(each in document for each in told):
             found.append(document)
-    return found, unread
+    return found
 
 
 def _head(number: int, line: dict[str, Any]) -> Entry | None:

@@ -9,11 +9,12 @@ from vdesk.boot import grub, grub_dropin
 from vdesk.boot.grub_decide import take_out
 from vdesk.boot.grub_defaults import FOLDER, MAIN, Chain, read_chain, settings
 from vdesk.boot.grub_edit import command_line
+from vdesk.changes import journal as log
 from vdesk.changes.files import digest
 from vdesk.changes.journal import Entry, Step
 from vdesk.changes.plan import Plan
 from vdesk.host import Host
-from vdesk.model.errors import Refused, problem
+from vdesk.model.errors import Problem, Refused, problem
 
 COMMAND = "iommu disable"
 ENABLE = "iommu enable"
@@ -24,7 +25,11 @@ NEXT = "Reboot for it to count: sudo systemctl reboot"
 def disable(host: Host, entries: list[Entry]) -> Plan:
     """The plan that takes out what the journal's `iommu enable` entries put in and nobody has taken back since.
 
-    A file that is as vdesk left it gets its old bytes; in one that a person edited, only vdesk's words go."""
+    A file that is as vdesk left it gets its old bytes; in one that a person edited, only vdesk's words go. Refused
+    where an entry that may be one of them cannot be read."""
+    doubtful = [entry for entry in entries if _doubtful(entry)]
+    if doubtful:
+        raise Refused(*map(_unread, doubtful))
     plan = Plan(COMMAND, "Take vdesk's kernel arguments out")
     ours = [entry for entry in entries if entry.command == ENABLE and any(step.in_force for step in entry.steps)]
     files = [(entry, step) for entry in ours for step in entry.steps if step.kind == "file" and step.in_force]
@@ -44,6 +49,31 @@ def disable(host: Host, entries: list[Entry]) -> Plan:
     plan.data = {"files": sorted({f"/{step.record['path']}" for _, step in files})}
     plan.notes.append(NEXT)
     return plan
+
+
+def _doubtful(entry: Entry) -> bool:
+    """Whether a damaged entry may have put words in that nobody would take out."""
+    if not entry.damaged or entry.command not in (ENABLE, log.UNKNOWN):
+        return False
+    lost = not entry.steps or any(step.state == log.DAMAGED for step in entry.steps)
+    return lost or any(step.in_force and _is_boot(step) for step in entry.steps)
+
+
+def _is_boot(step: Step) -> bool:
+    return step.kind == "file" and step.target.startswith((f"/{MAIN}", f"/{FOLDER}/"))
+
+
+def _unread(entry: Entry) -> Problem:
+    where = log.path_of(entry)
+    return problem(
+        "journal.damaged",
+        f"entry {entry.id} of the journal is damaged: what vdesk put into the boot configuration is not known",
+        f"lines of {where} are not what vdesk wrote",
+        f"take back what can be read of it with: sudo vdesk undo {entry.id}"
+        if entry.undoable
+        else f"look for vdesk's words in /{MAIN}, take them out by hand and run: sudo update-grub; then move the entry"
+        f" away: sudo mv {where} /root/",
+    )
 
 
 def _back(chain: Chain, entry: Entry, step: Step) -> Chain:
