@@ -12,9 +12,12 @@ import pytest
 
 from vdesk.changes import journal as log
 from vdesk.changes import undoing
-from vdesk.changes.executor import Mode
+from vdesk.changes.executor import Mode, run
+from vdesk.changes.files import WriteFile
 from vdesk.changes.journal import Journal
+from vdesk.changes.plan import Plan
 from vdesk.host import Host, captured
+from vdesk.render import Output, emit
 
 YES = Mode(yes=True)
 
@@ -95,6 +98,26 @@ def test_files_that_are_no_entries(host: Host) -> None:
     host.write(f"{log.FOLDER}/000003.jsonl", json.dumps([1, 2]).encode())
     assert [(each.id, each.damaged) for each in journal.entries()] == [(1, False), (2, True), (3, True)]
     assert journal.begin("y", {}, "0").id == 4
+
+
+def test_what_a_captured_machine_skipped_was_not_taken_back(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of it is in force: undo goes past it, and history does not say that somebody undid it."""
+    journal = Journal(host)
+    plan = Plan("done", "x", [WriteFile("etc/x", None, b"x\n", "write x")])
+    assert run(plan, host, YES).exit_code == 0
+    entry = journal.begin("create", {}, "0")
+    for name in "ab":
+        journal.mark(entry, journal.intend(entry, "disk", name, "s", {}), log.SKIPPED)
+    journal.close(entry)
+    history = undoing.history(host)
+    assert [each["state"] for each in history.data["entries"]] == ["done", "skipped"]
+    emit(history, Output(False, True, False, ""))
+    out = capsys.readouterr().out
+    assert "taken back" not in out and "a captured machine does nothing of it" in out
+    assert undoing.undo(host, None, False, YES).data == {"entries": [1]}
+    assert not host.exists("etc/x")
 
 
 def flushes(call: Callable[[], object]) -> int:

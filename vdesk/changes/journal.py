@@ -54,13 +54,15 @@ class Entry:
     @property
     def state(self) -> str:
         """`open` (interrupted, also on the way back), `done` (in force), `undone`, `partly` (something could not be put
-        back), `settled`: it took an earlier entry back, so that nothing of it is left to undo, or `damaged`: not all
-        that it did can be read."""
+        back), `settled`: it took an earlier entry back, so that nothing of it is left to undo, `skipped`: nothing of it
+        is done on a captured machine, or `damaged`: not all that it did can be read."""
         if self.damaged:
             return DAMAGED
         if any(step.in_force for step in self.steps):
             failed = any(step.state == FAILED for step in self.steps)
             return OPEN if not self.closed else PARTLY if failed else IN_FORCE
+        if self.steps and all(step.state == SKIPPED for step in self.steps):
+            return SKIPPED
         return SPENT if any(step.state == SETTLED for step in self.steps) else TAKEN_BACK
 
     @property

@@ -102,7 +102,7 @@ def undo(host: Host, number: int | None, everything: bool, mode: Mode, keep: Col
 
 
 def _choose(found: list[Entry], number: int | None, everything: bool) -> list[Entry]:
-    live = [entry for entry in reversed(found) if entry.state not in (log.TAKEN_BACK, log.SPENT)]
+    live = [entry for entry in reversed(found) if entry.state not in (log.TAKEN_BACK, log.SPENT, log.SKIPPED)]
     if everything:
         return live
     if number is None:

@@ -10,6 +10,7 @@ WORDS = {
     "done": "in force",
     "undone": "taken back",
     "settled": "done, and nothing of it is left to take back",
+    "skipped": "skipped: a captured machine does nothing of it, so there is nothing to take back",
     "open": "interrupted: take it back with sudo vdesk undo",
     "damaged": "damaged: sudo vdesk undo takes back what can be read, and says what to do about the rest",
     "partly": "partly taken back: try again with sudo vdesk undo",
