@@ -119,6 +119,15 @@ def test_nothing_is_written_over(name: str, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*") if "machine/" not in str(path)) == before
 
 
+@pytest.mark.parametrize("name", ["no where/machine", "no where/machine.tar.gz", "there.tar.gz/machine"])
+def test_a_folder_that_is_not_there(name: str, tmp_path: Path) -> None:
+    root = build("article-booted", tmp_path / "machine")
+    (tmp_path / "there.tar.gz").write_text("mine")
+    ran = vdesk("--root", root, "capture", tmp_path / name, "--json")
+    assert (ran.code, ran.errors) == (2, ["usage.no-file"])
+    assert "mkdir -p" in ran.envelope["errors"][0]["remedy"]
+
+
 def test_dry_run_and_an_empty_folder(tmp_path: Path) -> None:
     root = build("article-booted", tmp_path / "machine")
     (tmp_path / "empty").mkdir()

@@ -252,6 +252,8 @@ def test_where_it_goes(line: tuple[str, str], tmp_path: Path) -> None:
     file.write_text("mine")
     ran = vdesk("--root", root, *line, file, "--json")
     assert (ran.code, ran.errors) == (2, ["usage.file-exists"]) and file.read_text() == "mine"
-    ran = vdesk("--root", root, *line, tmp_path / "nowhere/file", "--json")
-    assert ran.code == 1 and ran.errors == ["host.absent"]
+    for more in ((), ("--dry-run",)):
+        ran = vdesk("--root", root, *line, tmp_path / "nowhere/file", "--json", *more)
+        assert ran.code == 2 and ran.errors == ["usage.no-file"]
+        assert ran.envelope["errors"][0]["remedy"] == f"make it with: mkdir -p {tmp_path}/nowhere"
     assert vdesk("--root", root, *line, tmp_path, "--json").code == 2

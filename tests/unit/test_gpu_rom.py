@@ -110,6 +110,8 @@ def test_saved_and_never_over_a_file(root: Path, memory: Path) -> None:
     again = on(with_rom(root, WHOLE[:700]), "gpu", "rom", CARD, "-o", str(target), "--json")
     assert again.code == 2 and again.envelope["errors"][0]["id"] == "usage.file-exists"
     assert target.read_bytes() == WHOLE
+    nowhere = on(root, "gpu", "rom", CARD, "-o", str(memory / "nowhere/card.rom"), "--json")
+    assert nowhere.code == 2 and nowhere.envelope["errors"][0]["id"] == "usage.no-file"
     (memory / "link").symlink_to(memory / "elsewhere")
     through = on(root, "gpu", "rom", CARD, "-o", str(memory / "link"))
     assert through.code in (0, 1, 2) and (memory / "link").is_symlink()

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import signal
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from vdesk.host.tree import fail
-from vdesk.model.errors import Denied, VdeskError, problem
+from vdesk.model.errors import Denied, VdeskError, WrongUsage, problem
 from vdesk.model.number import is_number
 
 FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -24,6 +25,22 @@ def caller() -> tuple[int, int] | None:
     uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
     known = os.geteuid() == 0 and is_number(uid) and is_number(gid) and int(uid) != 0
     return (int(uid), int(gid)) if known else None
+
+
+def require_folder(path: str) -> None:
+    """WrongUsage where the folder that something new is to lie in is not there; what else bars it is told when it is
+    written."""
+    folder = os.path.dirname(path.rstrip("/")) or "/"
+    try:
+        there = stat.S_ISDIR(os.stat(folder).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        there = False
+    except OSError:
+        return
+    if not there:
+        cause = "vdesk makes no folder that nobody asked for"
+        remedy = f"make it with: mkdir -p {shlex.quote(folder)}"
+        raise WrongUsage(problem("usage.no-file", f"{path}: there is no folder {folder}", cause, remedy))
 
 
 def save(path: str, data: bytes, mode: int = 0o644) -> bool:

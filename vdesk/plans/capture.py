@@ -9,7 +9,7 @@ from vdesk import __version__
 from vdesk.host import Host, this_machine
 from vdesk.host.archive import SUFFIXES, kind_of, packed
 from vdesk.host.capturing import Capture, capture, scrubber
-from vdesk.host.handing import save, save_folder
+from vdesk.host.handing import require_folder, save, save_folder
 from vdesk.host.kernel_log import kernel_log
 from vdesk.host.recording import RecordingHost
 from vdesk.host.trust import refuse_foreign_code
@@ -60,6 +60,7 @@ def _check(target: str, kind: str | None) -> None:
         what, why = f"{target} is named like a file, and not like an archive", f"an archive ends in {endings}"
     if what:
         raise WrongUsage(problem("usage.file-exists", what, why, "name another folder or file"))
+    require_folder(target)
 
 
 def _collect(host: Host, readers: Iterable[Reader], asked: dict[str, str]) -> Capture:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vdesk.host import Host, this_machine
-from vdesk.host.handing import save
+from vdesk.host.handing import require_folder, save
 from vdesk.host.option_rom import KINDS, Fault, faults, has_uefi, images
 from vdesk.host.pci import Device, devices, find
 from vdesk.host.rom_reader import is_shadow, read
@@ -31,6 +31,8 @@ def rom(host: Host, address: Address, target: str | None, *, dry_run: bool = Fal
     place = target.lstrip("/") if target is not None else None
     if place is not None and this_machine().exists(place):
         raise WrongUsage(_there(target or ""))
+    if target is not None:
+        require_folder(target)
     if host.needs_root:
         raise NeedsRoot(
             problem("root.needed", "a ROM is read by root only", "it has to be switched on first", "run it with sudo")

@@ -11,7 +11,7 @@ from vdesk import __version__
 from vdesk.host import Host, this_machine
 from vdesk.host.capturing import scrubber
 from vdesk.host.cpu_topology import CPUINFO, memory
-from vdesk.host.handing import save
+from vdesk.host.handing import require_folder, save
 from vdesk.host.kernel_log import kernel_log
 from vdesk.host.pci_tree import tree
 from vdesk.host.recording import RecordingHost
@@ -42,8 +42,8 @@ class Looks(NamedTuple):
 def make(host: Host, target: str, looks: Looks, draw: Callable[[Facts], str], *, dry_run: bool) -> Report:
     """Write the page to `target`, a new file on this machine, or give it back as data where that is `-`.
 
-    `draw` makes the page of the facts. WrongUsage where the file is there, Refused where root would do it with code
-    that others can write."""
+    `draw` makes the page of the facts. WrongUsage where the file is there, or its folder is not, Refused where root
+    would do it with code that others can write."""
     _free(target)
     if not dry_run:
         refuse_foreign_code(host)
@@ -78,8 +78,11 @@ def picture(host: Host, target: str, groups: Report, draw: Callable[[Facts], str
 
 
 def _free(target: str) -> None:
-    if target != "-" and this_machine().exists(target.lstrip("/")):
+    if target == "-":
+        return
+    if this_machine().exists(target.lstrip("/")):
         raise _there(target, "nothing is ever written over")
+    require_folder(target)
 
 
 def _written(report: Report, target: str, text: str, what: str, dry_run: bool) -> bool:
