@@ -36,16 +36,25 @@ REFUSED = (
     " revoked since. What helps: vdesk doctor {name}"
 )
 
+WAKING = {"paused": "resume", "suspended": "dompmwakeup"}
+"""What has a machine in that state run again (virsh)."""
+HALTED = {
+    "paused": "somebody paused it, or QEMU did: an error of its disk, or no room left where its image lies",
+    "suspended": "the guest went to sleep",
+    "crashed": "the guest's kernel said that it has failed, and its definition keeps it for a look",
+}
+
 # --- start
 
 
 def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) -> Actions:
     """Look whether all is there, bring up the networks that the machine uses, start it, and answer the disc's question
     on the first start. `force` overrides the rules named, as at `bind`. A machine that ends the desktop is asked
-    about."""
+    about, and one that is on and does not run is refused."""
     domain = find_vm(libvirt, name)
     found = read_defined(domain.xml)
     if domain.active:
+        _refuse_halted(domain)
         return Actions(
             "start",
             [],
@@ -65,6 +74,20 @@ def start(host: Host, libvirt: Libvirt, name: str, force: tuple[str, ...] = ()) 
     if found.single_gpu:
         ready.append(single_gpu.NO_PICTURE.format(name=name))
     return Actions("start", steps, data, intro=ready, notes=notes, ask=found.single_gpu, here=False)
+
+
+def _refuse_halted(domain: Domain) -> None:
+    """A machine that is on and does not run: what it is, and how it goes on (virDomainState)."""
+    name = domain.name
+    if domain.state in WAKING:
+        remedy = f"let it go on with: virsh {WAKING[domain.state]} {name}; what stopped it: vdesk doctor {name}"
+    elif domain.state == "crashed":
+        remedy = f"see why with: vdesk doctor {name}; then take its power away: vdesk stop {name} --force; and start it"
+    else:
+        return
+    raise Refused(
+        problem("vm.halted", f"{name} is on, and does not run: it is {domain.state}", HALTED[domain.state], remedy)
+    )
 
 
 def _start(libvirt: Libvirt, found: Defined, notes: list[str], progress: Progress) -> None:
@@ -178,9 +201,27 @@ def stop(
     summary = f"ask {name} to shut down, and wait up to {seconds:.0f} s"
 
     def do(progress: Progress) -> None:
+        _refuse_deaf(domain)
         _shut_down(libvirt, name, seconds, progress)
 
     return Actions("stop", [Action("stop", name, summary, do, final=True), *after], data, notes=notes, ask=ask)
+
+
+def _refuse_deaf(domain: Domain) -> None:
+    """A machine that does not run hears nothing: that is said at once, not after the time that another one has."""
+    if domain.state not in HALTED:
+        return
+    name, first = domain.name, WAKING.get(domain.state)
+    raise VdeskError(
+        problem(
+            "vm.still-running",
+            f"{name} cannot shut down: it is {domain.state}",
+            HALTED[domain.state],
+            f"let it go on with: virsh {first} {name}; then: vdesk stop {name}; or: vdesk stop {name} --force"
+            if first
+            else f"take its power away: vdesk stop {name} --force",
+        )
+    )
 
 
 def still_running(report: Report) -> bool:
