@@ -173,3 +173,24 @@ def test_several_cards_are_asked_about(folder: Path) -> None:
     ran = on(root, "create", "hoth", "--iso", f"/{IMAGES}/Win10.iso", "--print-xml")
     assert ran.code == 2 and "[vm.which-gpu]" in ran.err
     assert "0000:01:00.0" in ran.err and "0000:02:00.0" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("\U0001f600" * 62, ""),
+        ("\U0001f600" * 61 + "ab", "--os win11"),
+        ("\U0001f600" * 55, "--os win10 --unattended /answers.xml"),
+    ],
+    ids=["definition", "TPM", "answers"],
+)
+def test_a_name_that_no_file_could_have(name: str, options: str, folder: Path) -> None:
+    """libvirt, swtpm and vdesk name files after the machine: told before anything is made, in a dry run too."""
+    root = lay_out(Case("article-booted", ""), folder)
+    (root / "answers.xml").write_text("<unattend/>")
+    before = snapshot(root)
+    line = ["create", name, "--iso", f"/{IMAGES}/Win10.iso", *options.split()]
+    for more in ("--print-xml", "--dry-run", "--yes"):
+        ran = on(root, *line, more)
+        assert ran.code == 2 and "[usage.name]" in ran.err and "shorter" in ran.err, ran.err
+    assert not difference(before, snapshot(root))

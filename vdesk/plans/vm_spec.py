@@ -21,6 +21,7 @@ from vdesk.vm.facts import Answers, Facts, read_facts
 from vdesk.vm.install_media import guess_os
 from vdesk.vm.spec import WINDOWS, Cpu, Function, Pinning, Request, Spec
 
+BESIDE = ".vdesk-0123456789abcdef"
 IMAGES_REMEDY = "move it to /var/lib/libvirt/images, or let QEMU in: sudo setfacl -m u:libvirt-qemu:x"
 
 
@@ -85,6 +86,8 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
         stops_desktop=request.single_gpu,
         secure_loader=defaults.secure_loader(secure_boot, facts),
     )
+    if spec.tpm:
+        words.check_room(spec.name, "-swtpm.log")
     if request.single_gpu:
         single_gpu.announce(host, request.name, say)
     _warn(spec, gives, say)
@@ -121,7 +124,7 @@ class _Discs:
             say(f"--os {request.os} is taken, although {guess.why}.")
         vm_discs.told(self.install, disc, say)
         self.drivers = self._drivers(request, say)
-        self.answer = f"{vm_disks.IMAGES}/{request.name}-unattended.iso" if request.unattended is not None else None
+        self.answer = self._answers(request)
         self._reachable(say)
 
     def _disc(self, found: media.Media, option: str, say: defaults.Say) -> media.Disc:
@@ -146,6 +149,12 @@ class _Discs:
                 f"both slower. Get it from {SOURCE} into /var/lib/libvirt/images, or name it with --virtio-iso."
             )
         return looked
+
+    def _answers(self, request: Request) -> str | None:
+        if request.unattended is None:
+            return None
+        words.check_room(request.name, f"-unattended.iso{BESIDE}", ".")  # it is written beside, then renamed
+        return f"{vm_disks.IMAGES}/{request.name}-unattended.iso"
 
     def _reachable(self, say: defaults.Say) -> None:
         for each in (self.install, self.drivers):

@@ -11,6 +11,8 @@ from vdesk.vm.spec import Usb
 UNITS = {"M": 20, "G": 30, "T": 40}
 SIZE = re.compile(r"([0-9]{1,9}) ?([MGT])(?:iB)?", re.IGNORECASE)
 NAME_LENGTH = 64
+FILE_NAME = 255
+"""Bytes that the name of a file can have (NAME_MAX, limits.h)."""
 # Format characters: zero-width, bidirectional marks and the like make two names look alike.
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
@@ -30,7 +32,19 @@ def check_name(name: str) -> str:
         raise WrongUsage(
             problem("usage.name", f"{name!r} is not a name for a virtual machine", cause, "choose another name")
         )
+    check_room(name, ".xml.new")
     return name
+
+
+def check_room(name: str, rest: str, start: str = "") -> None:
+    """WrongUsage where a file that is named after the machine would have a longer name than a file can. libvirt writes
+    a definition as NAME.xml.new (virFileRewrite), and names swtpm's log NAME-swtpm.log."""
+    size, most = len(name.encode()), FILE_NAME - len(start + rest)
+    if size > most:
+        cause = f"it has {size} bytes in UTF-8, and with more than {most} the file {start}NAME{rest} cannot be made"
+        raise WrongUsage(
+            problem("usage.name", f"{name!r} is too long for a virtual machine", cause, "choose a shorter name")
+        )
 
 
 def parse_size(text: str, option: str) -> int:
