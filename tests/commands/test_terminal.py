@@ -68,6 +68,8 @@ def test_asks_before_it_changes(answer: str, code: int, fresh: Machines) -> None
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == code
+    assert ("0000:01:00.1" in str(child.before)) is (answer == "y"), "the plan was seen: it is not shown again"
+    assert ("nothing was changed" in str(child.before)) is (answer != "y")
     assert bool(difference(before, snapshot(root))) is (answer == "y")
 
 

@@ -113,11 +113,22 @@ class Writer:
 
 
 def write(report: Report, output: Output) -> None:
-    """The whole report."""
-    from vdesk.render.views import view_of
-
+    """The whole report; of a plan that somebody has just seen and said no to, only what is left to say."""
     _for_people(report, output)
     out, err = Writer(sys.stdout, output), Writer(sys.stderr, output)
+    if report.exit_code != INTERRUPTED or report.errors:
+        _write_result(out, report, output)
+    for note in report.notes:
+        out.line(note)
+    sys.stdout.flush()
+    for each in report.errors:
+        write_problem(err, each)
+    sys.stderr.flush()
+
+
+def _write_result(out: Writer, report: Report, output: Output) -> None:
+    from vdesk.render.views import view_of
+
     view: Callable[[Writer, Report, Output], None] | None = view_of(report.command)
     if view is not None and not report.errors:
         view(out, report, output)
@@ -125,12 +136,6 @@ def write(report: Report, output: Output) -> None:
         write_findings(out, report)
     cut = output.brief or report.exit_code == INTERRUPTED
     write_changes(out, report, output, QUESTION_LINES if cut else NO_WRAP)
-    for note in report.notes:
-        out.line(note)
-    sys.stdout.flush()
-    for each in report.errors:
-        write_problem(err, each)
-    sys.stderr.flush()
 
 
 def write_plan(report: Report, output: Output) -> None:
