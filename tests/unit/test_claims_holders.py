@@ -144,3 +144,7 @@ def test_processes_that_may_not_be_looked_into_are_counted(tmp_path: pathlib.Pat
     pieces["run/vdesk/machine.json"] = '{"unreadable": ["proc/50/fd", "proc/51/fd"]}'
     host = host_of(tmp_path, pieces)
     assert holding(host, devices(host, names=False)) == ((), 1)
+    pieces["run/vdesk/machine.json"] = '{"unreadable": ["proc/50"]}'
+    assert holding(host_of(tmp_path / "a", pieces), devices(host, names=False)) == ((), 1)
+    pieces["run/vdesk/machine.json"] = '{"unreadable": ["proc"]}'
+    assert holding(host_of(tmp_path / "b", pieces), devices(host, names=False)) == ((), 1)

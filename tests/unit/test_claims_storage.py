@@ -19,6 +19,7 @@ SDA = disk("sda", "8:0", f"{place(B)}/ata1/host0/target0:0:0/0:0:0:0", sda1="8:1
 NVME = disk("nvme0n1", "259:0", f"{place(A)}/nvme/nvme0", nvme0n1p1="259:1")
 USB = disk("sdb", "8:16", f"{place(C)}/usb2/2-1/2-1:1.0/host4/target4:0:0/4:0:0:0", sdb1="8:17")
 VIRTUAL = "sys/devices/virtual/block"
+NONE: Tree = {MOUNTINFO: mount("0:20", "/proc", "proc", "proc")}
 SWAPS = "Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n"
 
 
@@ -90,11 +91,11 @@ WAYS: dict[str, tuple[Tree, list[str]]] = {
     ),
     "swap on a partition": ({"proc/swaps": SWAPS + "/dev/sda2 partition 1 0 -2\n", MOUNTINFO: ""}, [B]),
     "swap by the mapper's name": (
-        dm("dm-0", "253:0", "vg-swap", SDA1) | {"proc/swaps": SWAPS + "/dev/mapper/vg-swap partition 1 0 -2\n"},
+        dm("dm-0", "253:0", "vg-swap", SDA1) | NONE | {"proc/swaps": SWAPS + "/dev/mapper/vg-swap partition 1 0 -2\n"},
         [B],
     ),
     "a swap file counts by its mount": ({"proc/swaps": SWAPS + "/swapfile file 1 0 -2\n", MOUNTINFO: ""}, []),
-    "zram": (disk("zram0", "251:0", VIRTUAL) | {"proc/swaps": SWAPS + "/dev/zram0 partition 1 0 100\n"}, []),
+    "zram": (disk("zram0", "251:0", VIRTUAL) | NONE | {"proc/swaps": SWAPS + "/dev/zram0 partition 1 0 100\n"}, []),
     "only /proc/mounts was captured": ({"proc/mounts": "/dev/sda1 / ext4 rw 0 0\nproc /proc proc rw 0 0\n"}, [B]),
     "ZFS that cannot be asked: all disks": ({MOUNTINFO: mount("0:30", "/", "rpool/ROOT", "zfs")}, [A, B, C]),
     "ZFS that tells its disks": (
@@ -105,7 +106,7 @@ WAYS: dict[str, tuple[Tree, list[str]]] = {
         },
         [A],
     ),
-    "nothing mounted from a disk": ({MOUNTINFO: mount("0:20", "/proc", "proc", "proc")}, []),
+    "nothing mounted from a disk": (NONE, []),
     "a mount table that is no mount table": ({MOUNTINFO: "\0\0 - \n - - -\n1 2 3\n"}, []),
 }
 

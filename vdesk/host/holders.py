@@ -65,13 +65,16 @@ def holding(host: Host, devices: Iterable[Device]) -> Holding:
     if not wanted:
         return Holding((), 0)
     found: list[Holder] = []
-    unseen = 0
-    for name in host.names("proc"):
+    try:
+        names, unseen = host.list("proc"), 0
+    except HostError:
+        names, unseen = [], 1  # none of them can be looked into
+    for name in names:
         if is_number(name):
             try:
                 found += _process(host, name, wanted)
             except Denied:
-                unseen += bool(host.value(f"proc/{name}/cmdline"))  # threads of the kernel have none, and hold nothing
+                unseen += bool(host.value(f"proc/{name}/cmdline", "?"))  # a kernel thread's is empty: it holds nothing
             except HostError:
                 continue
     once = {(each.address, each.pid, each.node): each for each in sorted(found, reverse=True)}

@@ -10,6 +10,7 @@ from vdesk.model.record import Record
 
 BLOCK = "sys/class/block"
 DISKS = "sys/block"
+NUMBERS = "sys/dev/block"
 MOUNTS = ("proc/self/mountinfo", "proc/1/mountinfo")
 PLAIN_MOUNTS = ("proc/mounts", "proc/self/mounts")
 SWAPS = "proc/swaps"
@@ -113,7 +114,7 @@ def _starts(host: Host, mount: _Mount, pools: tuple[str, ...]) -> list[str]:
     names = [part for part in mount.source.split(":") if part.startswith("/dev/")]
     found = [place for place in (node(host, name) for name in names) if place]
     if mount.number and not mount.number.startswith("0:"):
-        numbered = _folder(host, f"sys/dev/block/{mount.number}")
+        numbered = _folder(host, f"{NUMBERS}/{mount.number}")
         found = [numbered] if numbered else found
     if mount.kind in ("btrfs", "bcachefs"):
         found += _members(host, mount.kind)

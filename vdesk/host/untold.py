@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
-from vdesk.host import drm, inputs, storage
+from vdesk.host import drm, inputs, network, storage, usb
 from vdesk.host.host import Host
 from vdesk.host.pci import Device
 from vdesk.host.usb import UsbDevice
 from vdesk.model.address import Address
-from vdesk.model.errors import Denied, HostError
+from vdesk.model.errors import Absent, HostError
 from vdesk.model.record import Record
 
-# rule, the beginning of the class of the functions concerned, the class of a USB device's interface, what the files
-# tell, the files: any one of them is enough. USB network adapters mostly have a class of their vendor's.
-SOURCES = (
-    ("host-display", "03", (), "which card shows the desktop", (drm.CLASS,)),
-    ("root-disk", "01", ("08",), "what is mounted", (*storage.MOUNTS, *storage.PLAIN_MOUNTS)),
-    ("host-network", "02", ("02", "e0", "ff"), "where the default route goes", ("proc/net/route",)),
-    ("last-input", "0c03", ("03",), "which keyboards and pointers there are", (inputs.DEVICES, inputs.CLASS)),
-)
+CONTROLLER = "0c03"  # of USB
+
+
+class Source(NamedTuple):
+    """What one rule rests on. `kind` are beginnings of the class of the functions concerned, `usb` the classes of a
+    USB device's interface, `folders` list what lies on other functions too (a disk on a USB controller). `denied` says
+    which file could not be read, empty where all is told."""
+
+    rule: str
+    kind: tuple[str, ...]
+    usb: tuple[str, ...]
+    what: str
+    folders: tuple[str, ...]
+    denied: Callable[[Host], str]
 
 
 class Untold(Record):
@@ -32,31 +39,86 @@ class Untold(Record):
 
 
 def untold(host: Host, devices: Iterable[Device]) -> list[Untold]:
-    """Every rule that cannot be judged, by function; a file that is absent counts as one that tells nothing."""
+    """Every rule that cannot be judged, by function."""
     found = []
     endpoints = [device for device in devices if not device.is_bridge]
-    for rule, kind, _, what, paths in SOURCES:
-        concerned = [device.address for device in endpoints if device.pci_class.startswith(kind)]
-        path = _denied(host, paths) if concerned else ""
-        found += [Untold(rule, address, what, path) for address in concerned if path]
+    for source in SOURCES if endpoints else ():
+        path = source.denied(host)
+        kinds, behind = (source.kind + _blind(host, source), _behind(host, source)) if path else ((), frozenset())
+        for device in endpoints if path else ():
+            if device.pci_class.startswith(kinds) or device.address in behind:
+                found.append(Untold(source.rule, device.address, source.what, path))
     return found
 
 
 def untold_usb(host: Host, device: UsbDevice) -> list[tuple[str, str, str]]:
     """(rule, what could not be told, the file that would) of every rule that cannot be judged for a USB device."""
-    mine = [each for each in SOURCES if device.classes & {*each[2]}]
-    return [(rule, what, path) for rule, _, _, what, paths in mine if (path := _denied(host, paths))]
+    mine = [each for each in SOURCES if device.classes & {*each.usb}]
+    return [(each.rule, each.what, path) for each in mine if (path := each.denied(host))]
 
 
-def _denied(host: Host, paths: tuple[str, ...]) -> str:
-    """The first that may not be read, empty where another tells or none is denied."""
+def _blind(host: Host, source: Source) -> tuple[str, ...]:
+    """The class of USB controllers where it cannot be told what is plugged in either."""
+    hidden = source.folders and _denied(host, source.folders) and _denied(host, (usb.DEVICES,))
+    return (CONTROLLER,) if hidden else ()
+
+
+def _behind(host: Host, source: Source) -> frozenset[Address]:
+    """The functions that a disk or an interface lies on, and the controllers of USB devices of such a class."""
+    if not source.folders:
+        return frozenset()
+    places = [f"{folder}/{name}" for folder in source.folders for name in host.names(folder)]
+    found = {each.path for each in usb.usb_devices(host) if each.classes & {*source.usb}}
+    for place in places:
+        try:
+            found.add(host.resolve(place))
+        except HostError:
+            continue
+    return frozenset(address for place in found for address in storage.functions_of(place))
+
+
+def _denied(host: Host, paths: Sequence[str]) -> str:
+    """The first that could not be read, empty where another tells or none is denied; what is absent tells nothing."""
     denied = ""
     for path in paths:
         try:
-            if host.list(path) or host.read_optional(path):
+            if host.list(path) or (host.stat(path).kind != "folder" and host.read_optional(path)):
                 return ""
-        except Denied:
-            denied = denied or path
-        except HostError:
+        except Absent:
             continue
+        except HostError:
+            denied = denied or path
     return denied
+
+
+def _display(host: Host) -> str:
+    return _denied(host, (drm.CLASS,))
+
+
+def _disks(host: Host) -> str:
+    """Mounts, swap, and the disks that they are on. Every kernel has a table of mounts: where there is none at all, it
+    has not been kept."""
+    tables = (*storage.MOUNTS, *storage.PLAIN_MOUNTS)
+    if path := _denied(host, tables):
+        return path
+    if not any(host.exists(each) for each in tables):
+        return tables[0]
+    return _denied(host, (storage.SWAPS,)) or _denied(host, (storage.NUMBERS, storage.BLOCK, storage.DISKS))
+
+
+def _routes(host: Host) -> str:
+    """Both tables of routes, and the interfaces that they lead to."""
+    return _denied(host, (network.ROUTES,)) or _denied(host, (network.ROUTES6,)) or network.untraced(host)
+
+
+def _inputs(host: Host) -> str:
+    return _denied(host, (inputs.DEVICES, inputs.CLASS))
+
+
+# USB network adapters mostly have a class of their vendor's.
+SOURCES = (
+    Source("host-display", ("03",), (), "which card shows the desktop", (), _display),
+    Source("root-disk", ("01", "0805"), ("08",), "what is mounted", (storage.BLOCK, storage.DISKS), _disks),
+    Source("host-network", ("02",), ("02", "e0", "ff"), "where the default route goes", (network.NET,), _routes),
+    Source("last-input", (CONTROLLER,), ("03",), "which keyboards and pointers there are", (), _inputs),
+)
