@@ -71,3 +71,27 @@ def test_the_folder_is_taken_out_of_no_path_of_the_machines_own(fresh: Machines)
     ran = vdesk("--root", root, *words, "--json")
     assert f'file="/{inside}/win10.iso"' in ran.envelope["data"]["xml"]
     assert ran.envelope["data"]["xml"] == vdesk("--root", root, *words).out
+
+
+def test_a_captured_machine_of_another_user(fresh: Machines) -> None:
+    """No line with sudo: without the folder, which is never printed, it would change this very machine."""
+    root = fresh("debian")
+    root.parent.chmod(0o755)
+    if os.geteuid() != 0:
+        return  # nothing here belongs to another user
+    assert on(root, "-y", "iommu", "enable").code == 0
+    lines = ["iommu enable", "iommu enable --pt", "iommu disable", "bind 01:00.0", "unbind 01:00.0", "history"]
+    lines += ["bind --boot 01:00.0", "undo", "undo --all", "undo 1"]
+    for line in lines:  # everything is imported that the next runs need
+        on(root, *line.split(), "-n", "--json")
+    before = snapshot(root)
+    for line in lines:
+        with without_root():
+            ran, said = on(root, "-y", *line.split(), "--json"), on(root, "-y", *line.split())
+        assert (ran.code, said.code, ran.errors) == (1, 1, ["host.denied"]), (line, ran.out)
+        (error,) = ran.envelope["errors"]
+        assert "sudo" not in said.err + ran.out and "a copy of the folder" in error["remedy"], line
+    with without_root():
+        found = on(root, "history", "--json").envelope["errors"][0]
+    assert found["what"] == "the journal of this captured machine belongs to another user"
+    assert not difference(before, snapshot(root))

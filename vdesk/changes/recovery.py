@@ -12,6 +12,8 @@ from vdesk.host.lock import locked
 from vdesk.model.errors import INTERRUPTED, HostError, Refused, WrongUsage, problem
 from vdesk.model.report import Report
 
+OF_A_FOLDER = "take it back with vdesk undo --yes, and the same --root before it"
+
 
 def interrupted(host: Host) -> list[Entry]:
     """The open entries; none where this user may not look into the journal."""
@@ -42,7 +44,7 @@ def finish_interrupted(host: Host, mode: Mode, command: str | None) -> Report | 
                 "journal.open",
                 f"an interrupted change waits to be taken back: entry {names}",
                 "vdesk, or the machine, was stopped in the middle of it",
-                "take it back with: sudo vdesk undo --yes",
+                "take it back with: sudo vdesk undo --yes" if host.tree.own else OF_A_FOLDER,
             )
         ) from None
     if not agreed:

@@ -37,10 +37,14 @@ OF_VMS = frozenset(
 
 
 def entries(host: Host) -> list[Entry]:
-    """The journal's entries; NeedsRoot when this user may not look into it."""
+    """The journal's entries; NeedsRoot when this user may not look into it, Denied where it is a captured machine's:
+    no sudo is proposed for that, which would work on this machine once the folder is left out."""
     try:
         return Journal(host).entries()
     except Denied as error:
+        if not host.tree.own:
+            what = "the journal of this captured machine belongs to another user"
+            raise Denied(error.path, error.cause, what) from error
         raise NeedsRoot(
             problem(
                 "root.needed", "the journal can be read by root only", error.cause, "run the same command with sudo"

@@ -10,9 +10,13 @@ import click
 
 from vdesk.cli.options import GLOBAL_OPTIONS, LazyGroup, Settings
 from vdesk.cli.spoken import VERSION, Unwritten, say, speak
-from vdesk.model.errors import FAILED, INTERRUPTED, USAGE, NeedsRoot, Problem, VdeskError, problem
+from vdesk.model.errors import FAILED, INTERRUPTED, USAGE, Denied, NeedsRoot, Problem, VdeskError, problem
 from vdesk.model.report import DONE, Report, from_error
 
+ANOTHERS = (
+    "no command on a captured machine needs root: run it as the user that the folder belongs to, or make a copy of the"
+    " folder that is your own and work on that"
+)
 COMMANDS = {
     "setup": ("vdesk.cli.setup:setup", "the whole way, step by step, from a bare host to a virtual machine"),
     "install": ("vdesk.cli.install:install", "the packages that virtual machines need, and your groups"),
@@ -108,6 +112,8 @@ def finish(outcome: Any, settings: Settings) -> int:
 def _emit(report: Report, settings: Settings) -> int:
     from vdesk.render import emit
 
+    if settings.captured:
+        report.errors = [_of_a_folder(each) for each in report.errors]
     try:
         emit(report, settings.output())
     except BrokenPipeError:
@@ -115,6 +121,12 @@ def _emit(report: Report, settings: Settings) -> int:
     except OSError as error:
         return _unwritten(error, settings, report)
     return report.exit_code
+
+
+def _of_a_folder(error: Problem) -> Problem:
+    """What is said of a captured machine's files that this user may not use: sudo is not what helps there, and a line
+    with it, typed without the folder that is never printed, would change this very machine."""
+    return error._replace(remedy=ANOTHERS) if error.id == Denied.id and error.remedy == Denied.remedy else error
 
 
 def _unwritten(error: Exception, settings: Settings, report: Report | None = None) -> int:

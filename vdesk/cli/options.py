@@ -97,6 +97,11 @@ class Settings:
         """The folder of a captured machine as messages could hold it: absolute; empty on this machine."""
         return "" if self._host is None or self._host.root == "/" else self._host.root
 
+    @property
+    def captured(self) -> bool:
+        """Whether the machine to work on is a captured one."""
+        return bool(self._shown_root)
+
     def output(self) -> Output:
         """Where and how to render."""
         from vdesk.render import Output

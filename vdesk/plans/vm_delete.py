@@ -15,7 +15,7 @@ from vdesk.changes.undoing import entries
 from vdesk.host import Host
 from vdesk.host.backing import builds_on
 from vdesk.host.libvirt_conn import Domain, Libvirt
-from vdesk.model.errors import Absent, HostError, NeedsRoot, Refused, problem
+from vdesk.model.errors import Absent, Denied, HostError, NeedsRoot, Refused, problem
 from vdesk.plans import looking_glass, vm_far
 from vdesk.plans.vm_look import find_vm
 from vdesk.plans.vm_removable import why_answers_kept, why_kept
@@ -72,7 +72,7 @@ def _settled(host: Host, domain: Domain, uri: str, removed: set[str]) -> list[tu
     found = []
     try:
         known = entries(host)
-    except NeedsRoot:
+    except (NeedsRoot, Denied):
         return []  # a dry run of somebody who may not look; carrying it out needs root
     for entry in known:
         for step in entry.steps:
