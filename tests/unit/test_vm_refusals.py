@@ -32,6 +32,7 @@ def _link(path: str, target: str) -> Callable[[Path], None]:
     return put
 
 
+VIRTIO = f"/{IMAGES}/virtio-win.iso"
 JUNK = _write(f"{IMAGES}/junk.iso", b"x" * 80000)
 DEFINED = _write("etc/libvirt/qemu/hoth.xml", b"<domain/>")
 TAKEN = _write(f"{IMAGES}/hoth.img", b"")
@@ -54,6 +55,13 @@ REFUSED: list[tuple[str, str, int, str, Prepare]] = [
     ("debian", "--rom /none.rom", 2, "usage.no-file", ()),
     ("debian", "--rom /etc/passwd --gpu none", 2, "usage.rom", ()),
     ("debian", "--disk /none.img", 2, "usage.no-file", ()),
+    ("debian", f"--disk /{IMAGES}/Win10.iso", 2, "usage.disk-is-disc", ()),
+    ("debian", "--disk /srv/disc.iso", 2, "usage.disk-is-disc", (_link("srv/disc.iso", f"/{IMAGES}/Win10.iso"),)),
+    ("debian", f"--virtio-iso {VIRTIO} --disk {VIRTIO}", 2, "usage.disk-is-disc", ()),
+    ("debian", "--disk /etc/passwd", 3, "vm.disk-of-system", ()),
+    ("debian", "--disk /srv/x.img", 3, "vm.disk-of-system", (_link("srv/x.img", "/etc/passwd"),)),
+    ("debian", "--disk /boot/initrd.img", 3, "vm.disk-of-system", (_write("boot/initrd.img", b"x"),)),
+    ("debian", "--disk /var/lib/dpkg/status", 3, "vm.disk-of-system", (_write("var/lib/dpkg/status", b"x"),)),
     ("debian", "--disk 64", 2, "usage.size", ()),
     ("debian", "--disk 900TiB", 3, "vm.space", ()),
     ("debian", "--disk /srv/old.vmdk", 2, "usage.disk-format", (VMDK,)),

@@ -84,6 +84,14 @@ def _no_file(option: str, path: str, cause: str) -> WrongUsage:
     )
 
 
+def same(host: Host, one: str, other: str) -> bool:
+    """Whether two options name one file, by whatever names; False where one of them is not there."""
+    try:
+        return os.path.samefile(find(host, one, "").real, find(host, other, "").real)
+    except (WrongUsage, OSError):
+        return False
+
+
 def read_at(media: Media, offset: int, length: int) -> bytes:
     """`length` bytes from `offset`, fewer at the end; HostError when it cannot be read."""
     try:

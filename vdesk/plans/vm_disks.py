@@ -11,11 +11,11 @@ from vdesk.host import Host, media, qcow2
 from vdesk.host.direct_io import takes_direct
 from vdesk.host.storage import node, uses
 from vdesk.model.errors import HostError, Refused, WrongUsage, problem
+from vdesk.plans.vm_places import IMAGES, of_system
 from vdesk.vm.defaults import DEFAULT_DISK
 from vdesk.vm.spec import Disk, Request
 from vdesk.vm.words import parse_size
 
-IMAGES = "/var/lib/libvirt/images"
 SUFFIX = {"raw": "img", "qcow2": "qcow2"}
 VOLUME = re.compile(r"([A-Za-z0-9+_.][A-Za-z0-9+_.-]{0,126})/([A-Za-z0-9+_.][A-Za-z0-9+_.-]{0,126}):([0-9][^/:]*)")
 RESERVED = re.compile(
@@ -33,15 +33,34 @@ def disk_of(host: Host, request: Request, bus: str) -> Disk:
     if asked and not host.exists(media.absolute(host, text, "--disk")[1:]):
         return _volume(host, request, bus, asked)
     path = media.absolute(host, text, "--disk")
+    _refuse_disc(host, request, path)
     if path.startswith("/dev/"):
         return _block(host, request, bus, path)
     found = media.find(host, text, "--disk")
     if found.block:
         return _block(host, request, bus, path)
+    if of_system(host, path):
+        raise Refused(
+            problem(
+                "vm.disk-of-system",
+                f"--disk: {path} is where the system's own files are",
+                "a machine writes into its disk, and would destroy that file",
+                f"give a disk image, best in {IMAGES}; or a size for a new one, for example: --disk 64GiB",
+            )
+        )
     format = media.image_format(found)
     if format not in SUFFIX or request.disk_format not in (None, format):
         raise _wrong_format(path, format, request.disk_format)
     return Disk(path, False, format, bus, direct=takes_direct(host, path[1:]))
+
+
+def _refuse_disc(host: Host, request: Request, path: str) -> None:
+    """WrongUsage where the disk is one of the discs: Setup would write over what it installs from."""
+    for option, given in (("--iso", request.iso), ("--virtio-iso", request.virtio_iso)):
+        if given and media.same(host, path, given):
+            what, why = f"--disk: {path} is the disc of {option}", "Setup would write over what it installs from"
+            remedy = "give another image, or a size for a new one, for example: --disk 64GiB"
+            raise WrongUsage(problem("usage.disk-is-disc", what, why, remedy))
 
 
 def warnings(host: Host, disk: Disk) -> list[str]:

@@ -6,14 +6,8 @@ import os
 
 from vdesk.host import Host
 from vdesk.model.errors import HostError
-from vdesk.plans.vm_disks import IMAGES
+from vdesk.plans.vm_places import IMAGES, SUFFIXES, SYSTEM, inside
 
-SUFFIXES = (".img", ".raw", ".qcow2", ".qcow", ".qed", ".vmdk", ".vdi", ".vhd", ".vhdx", ".iso")
-SYSTEM = (
-    *("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr"),
-    *("var/backups", "var/cache", "var/lib", "var/log", "var/mail", "var/spool"),
-)
-"""Folders of the file hierarchy standard that hold the system's own files (hier(7))."""
 ANSWERS = "-unattended.iso"
 """What the disc with the answers ends in, where vdesk makes it."""
 
@@ -24,18 +18,17 @@ def why_kept(host: Host, path: str) -> str:
     if path != f"/{place}" or os.path.normpath(path) != path or "\0" in path:
         return "its path is not a plain one"
     folder = place.rpartition("/")[0]
-    inside = f"{folder}/".startswith(f"{images}/")
+    within = inside(folder, (images,))
     try:
         real = host.resolve(folder)
-        expected = host.resolve(images) + folder[len(images) :] if inside else folder
+        expected = host.resolve(images) + folder[len(images) :] if within else folder
     except HostError as error:
         return error.cause
     if real != expected:
         return "a folder on its way is a link"
-    own = f"{real}/".startswith(f"{images}/")
-    if not own and any(f"{real}/".startswith(f"{each}/") for each in SYSTEM):
+    if not inside(real, (images,)) and inside(real, SYSTEM):
         return "it is where the system's own files are"
-    if not inside and not place.endswith(SUFFIXES):
+    if not within and not place.endswith(SUFFIXES):
         return f"it is not in {IMAGES}, and not named like a disk"
     return ""
 

@@ -12,7 +12,7 @@ from vdesk.host.virtio_iso import SOURCE, find_virtio_iso
 from vdesk.model.address import Address
 from vdesk.model.errors import Problem, Refused, WrongUsage, problem
 from vdesk.model.near import did_you_mean
-from vdesk.plans import single_gpu, vm_devices, vm_discs, vm_disks, vm_rom, vm_usb
+from vdesk.plans import single_gpu, vm_devices, vm_discs, vm_disks, vm_places, vm_rom, vm_usb
 from vdesk.plans.vm_devices import Choose, Given
 from vdesk.vm import defaults, identity, layout, pinning, words
 from vdesk.vm.capabilities import has_kvm
@@ -154,7 +154,7 @@ class _Discs:
         if request.unattended is None:
             return None
         words.check_room(request.name, f"-unattended.iso{BESIDE}", ".")  # it is written beside, then renamed
-        return f"{vm_disks.IMAGES}/{request.name}-unattended.iso"
+        return f"{vm_places.IMAGES}/{request.name}-unattended.iso"
 
     def _reachable(self, say: defaults.Say) -> None:
         for each in (self.install, self.drivers):
