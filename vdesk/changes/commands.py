@@ -142,7 +142,7 @@ class GenerateFile(Change):
             return
         old = _old(record)
         if _ours(host, record) and old is not None:
-            host.write(record["path"], old, record["mode"])
+            host.write(record["path"], old)  # with the mode that it has: vdesk's is the one before, another's stays
         else:
             _generate(host, record, progress)
 
@@ -198,7 +198,7 @@ def _generate(
         accept(host, data)
         # Known before the swap: whoever is interrupted after it finds the file to be its own and puts the old one back.
         record["after"] = digest(data)
-        host.write(record["path"], data, record["mode"] if record["mode"] is not None else 0o600)
+        host.write(record["path"], data, None if host.exists(record["path"]) else 0o600)
     finally:
         if host.is_live:
             _discard(host, new)

@@ -107,12 +107,14 @@ class WriteFile(Change):
             host.refuse_links(self.path)
 
     def record(self, host: Host) -> Record:
-        """Bytes, mode and owner before; the digest after; the folders that have to be made."""
+        """Bytes, mode and owner before; the digest and the mode after, None where that stays; the folders that have to
+        be made."""
         parent = self.path.rpartition("/")[0]
         while parent and not host.exists(parent):
             self.folders.append(parent)
             parent = parent.rpartition("/")[0]
         record: Record = {"path": self.path, "after": digest(self.data), "folders": self.folders, "before": None}
+        record["mode"] = self.mode
         if self.before is not None:
             found = host.stat(self.path)
             record["emptied"] = self.emptied
@@ -164,8 +166,8 @@ class WriteFile(Change):
 
     @classmethod
     def revert(cls, host: Host, record: Record, progress: Progress) -> None:
-        """The bytes, mode and owner before, or no file."""
-        path, before, now = record["path"], record["before"], content(host, record["path"])
+        """The bytes, mode and owner before, or no file; a mode or owner that somebody gave it since stays."""
+        path, now = record["path"], content(host, record["path"])
         old = _old(record)
         host.sweep(path)
         if old is None:
@@ -176,12 +178,24 @@ class WriteFile(Change):
         elif now != old:
             for folder in reversed(record.get("emptied", [])):
                 host.make_folder(folder)
-            host.write(path, old, before["mode"], tuple(before["owner"]))
+            host.write(path, old, *_rights(host, record, there=now is not None))
 
 
 def _refuse_changed(record: Record, now: bytes | None) -> None:
     if digest(now) not in (record["after"], digest(_old(record))):
         raise changed_since("/" + record["path"], "its content is not what vdesk wrote")
+
+
+def _rights(host: Host, record: Record, *, there: bool) -> tuple[int, tuple[int, int]]:
+    """Mode and owner for the old bytes: those before, but what is otherwise by now than vdesk left it."""
+    before = record["before"]
+    mode, owner = before["mode"], (before["owner"][0], before["owner"][1])
+    if not there:
+        return mode, owner
+    now, left = host.stat(record["path"]), record.get("mode")
+    if now.mode != (mode if left is None else left):
+        mode = now.mode
+    return mode, owner if (now.uid, now.gid) == owner else (now.uid, now.gid)
 
 
 def _old(record: Record) -> bytes | None:
