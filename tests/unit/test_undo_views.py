@@ -14,10 +14,11 @@ from tests.machines.builder import build
 from tests.unit.test_gpu import Machine as Laptop
 from tests.unit.vm_cases import IMAGES, own_driver, with_discs
 from vdesk.changes import undoing
+from vdesk.changes.change import changed_since
 from vdesk.changes.domain import DefineDomain, UndefineDomain
 from vdesk.changes.executor import Mode, run
 from vdesk.changes.journal import Entry, Step
-from vdesk.changes.undo_views import back_views
+from vdesk.changes.undo_views import back_views, explained
 from vdesk.host import Host, captured
 from vdesk.host.libvirt_conn import connect
 from vdesk.model.report import Report
@@ -86,6 +87,29 @@ def test_two_entries_of_one_file(root: Path) -> None:
         assert all(each in error["remedy"] for each in ("vdesk undo 2", "vdesk undo --all"))
     assert on(root, "undo", "--all", "-y").code == 0
     assert (root / GRUB).read_text() == before
+
+
+def test_every_newer_entry_is_named(root: Path) -> None:
+    """In the order in which they can go; then the oldest can, too."""
+    before = (root / GRUB).read_text()
+    for words in ((), ("--pt",), ("--igfx-off",)):
+        assert on(root, "iommu", "enable", *words, "-y").code == 0
+    for mode in ("-n", "-y"):
+        (error,) = on(root, "undo", "1", mode, "--json").envelope["errors"]
+        assert error["cause"].endswith("entries 3 (iommu enable), 2 (iommu enable)")
+        assert "this order: sudo vdesk undo 3; sudo vdesk undo 2; or" in error["remedy"]
+    assert [on(root, "undo", str(number), "-y").code for number in (3, 2, 1)] == [0, 0, 0]
+    assert (root / GRUB).read_text() == before
+
+
+def test_a_later_change_of_another_kind() -> None:
+    entries = [Entry(number, "", command, "") for number, command in ((1, "create"), (2, "attach"))]
+    for entry, kind in zip(entries, ("domain", "device-attach"), strict=True):
+        entry.steps = [Step(0, kind, "hoth", "", {}, "done")]
+    told = changed_since("hoth", "it is another now").problems
+    (found,) = explained(told, entries[0], entries[0].steps[0], entries)
+    assert "entry 2 (attach)" in found.cause and "vdesk undo 2" in found.remedy
+    assert explained(told, entries[1], entries[1].steps[0], entries) == told
 
 
 def test_a_person_after_two_entries(root: Path) -> None:

@@ -58,24 +58,29 @@ def _foreseen(host: Host, step: Step, view: ChangeView, ahead: Ahead) -> tuple[P
 def explained(
     problems: tuple[Problem, ...], entry: Entry, step: Step, known: Iterable[Entry]
 ) -> tuple[Problem, ...]:
-    """The same, but where it was a later command of vdesk's that changed the thing since: that goes first."""
+    """The same, but where it was later commands of vdesk's that changed the thing since: these go first."""
     later = [
         each
-        for each in known
-        if each.id > entry.id
-        and any(other.in_force and _same(step, other.kind, other.target) for other in each.steps)
+        for each in sorted(known, key=lambda each: each.id, reverse=True)
+        if each.id > entry.id and any(other.in_force and _touches(step, other) for other in each.steps)
     ]
     if not later or [each.id for each in problems] != ["undo.changed-since"]:
         return problems
-    last = max(later, key=lambda each: each.id)
-    return (
-        problem(
-            problems[0].id,
-            problems[0].what,
-            f"a later command changed it too: entry {last.id} ({last.command})",
-            f"take that back first with: sudo vdesk undo {last.id}; or everything, newest first: sudo vdesk undo --all",
-        ),
+    cause = f"a later command changed it too: entry {later[0].id} ({later[0].command})"
+    remedy = (
+        f"take that back first with: sudo vdesk undo {later[0].id}; or everything, newest first: sudo vdesk undo --all"
     )
+    if len(later) > 1:
+        names = ", ".join(f"{each.id} ({each.command})" for each in later)
+        way = "; ".join(f"sudo vdesk undo {each.id}" for each in later)
+        cause = f"later commands changed it too: entries {names}"
+        remedy = f"take these back first, in this order: {way}; or everything, newest first: sudo vdesk undo --all"
+    return (problem(problems[0].id, problems[0].what, cause, remedy),)
+
+
+def _touches(step: Step, other: Step) -> bool:
+    """Whether a later change, of whatever kind, is of the same thing."""
+    return other.target == step.target or _same(step, other.kind, other.target)
 
 
 def _same(step: Step, kind: str, target: str) -> bool:
