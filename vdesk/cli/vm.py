@@ -104,10 +104,11 @@ def create(ctx: click.Context, /, print_xml: bool, start_it: bool, connect: str 
 
 
 def _print_xml(settings: Settings, request: Any, uri: str | None) -> Report | int:
-    """The definition alone on stdout; what there is to say goes to stderr. Nothing is asked, nothing is changed."""
+    """The definition alone on stdout; what there is to say, and to ask, goes to stderr. Nothing is changed."""
     from vdesk.plans import vm as plans
 
-    plan = plans.create(settings.host(), request, uri, None, dry_run=True)
+    choose = None if settings.json else _chooser(settings)
+    plan = plans.create(settings.host(), request, uri, choose, dry_run=True)
     if settings.json:
         return Report("create", data=plan.data)
     for note in plan.intro:
@@ -117,14 +118,23 @@ def _print_xml(settings: Settings, request: Any, uri: str | None) -> Report | in
 
 
 def _chooser(settings: Settings) -> Any:
-    """Asks on a terminal which of several things is meant; None without one, or where --yes forbids to ask."""
+    """Asks on a terminal which of several things is meant, an address in any of its spellings; None without one, or
+    where --yes forbids to ask."""
     if not settings.terminal or settings.given.get("yes"):
         return None
 
+    from vdesk.model.address import find_address
+
     def choose(question: str, answers: Sequence[tuple[str, str]]) -> str | None:
-        for answer, about in answers:
+        rows = [*answers, ("none", "a machine without a card")]
+        for answer, about in rows:
             say(f"  {answer}  {settings.words(about)}")
-        return asked(settings.words(question), type=click.Choice([*(answer for answer, _ in answers), "none"]))
+        kind = click.Choice([answer for answer, _ in rows])
+
+        def meant(text: str) -> str:
+            return str(kind.convert(str(find_address(text) or text.strip()), None, None))
+
+        return asked(settings.words(question), type=kind, value_proc=meant)
 
     return choose
 

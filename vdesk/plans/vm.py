@@ -43,7 +43,7 @@ def create(
         from vdesk.plans.looking_glass import changes as shared
 
         plan.changes[:0] = shared(host, made.notes.append)
-    warnings = [*warning, *made.notes, *vm_disks.warnings(host, spec.disk), *_at_boot(host, request, spec)]
+    warnings = [*warning, *made.notes, *vm_disks.warnings(host, spec.disk), *_at_boot(host, spec)]
     warnings += _answer_warnings(host, request, spec)
     plan.data = describe(made, warnings)
     plan.intro = warnings
@@ -134,9 +134,9 @@ def _answer_warnings(host: Host, request: Request, spec: Spec) -> list[str]:
     return [*said, *(vm_wiping.warnings(host, spec) if wipes else ())]
 
 
-def _at_boot(host: Host, request: Request, spec: Spec) -> list[str]:
+def _at_boot(host: Host, spec: Spec) -> list[str]:
     """A card whose driver should not have it first: said before the machine takes it at its first start."""
-    card = read_device(host, spec.gpu) if spec.gpu and not request.single_gpu else None
+    card = read_device(host, spec.gpu) if spec.gpu and not spec.stops_desktop else None
     why = at_boot(host, card) if card else ""
     return [f"{spec.gpu}: {why}; better bind it at every boot: sudo vdesk bind {spec.gpu} --boot"] if why else []
 

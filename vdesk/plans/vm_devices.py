@@ -22,13 +22,14 @@ Choose = Callable[[str, Sequence[tuple[str, str]]], str | None]
 @dataclass(frozen=True)
 class Given:
     """The card's functions (the card first), the other devices given, the USB devices, which of these are not plugged
-    in, and which rules were overridden for all of them."""
+    in, which rules were overridden for all of them, and whether the card is the desktop's, which ends for it."""
 
     gpu: tuple[Device, ...] = ()
     devices: tuple[Device, ...] = ()
     overridden: tuple[str, ...] = ()
     usb: tuple[Usb, ...] = ()
     unplugged: tuple[Usb, ...] = ()
+    single_gpu: bool = False
 
     @property
     def all(self) -> tuple[Device, ...]:
@@ -41,40 +42,61 @@ def given(host: Host, request: Request, choose: Choose | None) -> Given:
     force = rules.check_force(request.force)
     if request.single_gpu:
         single_gpu.check(request)
-        force |= frozenset(single_gpu.RULES)
     known = read_devices(host)
     asked = rules.named_devices(known, request.devices)
-    card = _card(host, known, request, choose)
+    card, single = _card(host, known, request, choose)
+    if single:
+        force |= frozenset(single_gpu.RULES)
     gpu = slot(known, card) if card else ()
     others = tuple(device for device in asked if device not in gpu)
     usb = tuple(dict.fromkeys(words.parse_usb(text) for text in request.usb))
     plugged = vm_usb.plugged(host, usb)
     overridden = _check_rules(host, known, (*gpu, *others), force, plugged.devices)
-    return Given(gpu, others, tuple(overridden), usb, plugged.missing)
+    return Given(gpu, others, tuple(overridden), usb, plugged.missing, single)
 
 
 # --- the card
 
 
-def _card(host: Host, known: list[Device], request: Request, choose: Choose | None) -> Device | None:
+def _card(
+    host: Host, known: list[Device], request: Request, choose: Choose | None
+) -> tuple[Device | None, bool]:
+    """The card that the machine gets, and whether it is the desktop's, which gives it away."""
     if request.gpu == "none":
-        return None
+        return None, False
     if request.gpu != "auto":
-        return named_card(known, parse_address(request.gpu))
+        return named_card(known, parse_address(request.gpu)), request.single_gpu
     if request.single_gpu:
-        return single_gpu.card(host, known)
+        return single_gpu.card(host, known), True
     free, busy = free_cards(host, known)
+    if not free:
+        return _without(host, known, busy, choose)
     doubts = {each.address: display.doubt(host, each) for each in free}
     if len(free) == 1 and not doubts[free[0].address]:
-        return free[0]
-    if free and choose:
+        return free[0], False
+    if choose:
         shown = [(str(each.address), _shown(each, doubts[each.address])) for each in free]
         answer = choose("Which card goes to the machine?", shown)
         if answer:
-            return None if answer == "none" else named_card(known, parse_address(answer))
-    if free:
-        raise WrongUsage(_several(free) if len(free) > 1 else _doubtful(free[0], doubts[free[0].address]))
-    raise Refused(_no_card(busy, single=_is_desktops(host, known, [each for each, _ in busy])))
+            return (None if answer == "none" else named_card(known, parse_address(answer))), False
+    raise WrongUsage(_several(free) if len(free) > 1 else _doubtful(free[0], doubts[free[0].address]))
+
+
+def _without(
+    host: Host, known: list[Device], busy: list[tuple[Device, str]], choose: Choose | None
+) -> tuple[Device | None, bool]:
+    """What is left where no card is free: asked with the reasons, or Refused with them."""
+    single = _is_desktops(host, known, [each for each, _ in busy])
+    refusal = _no_card(busy, single=single)
+    if choose:
+        question = f"No graphics card of this machine can be given away ({refusal.cause}). Which way?"
+        ways = [("single-gpu", "the desktop's own card; the desktop ends while the machine runs")] if single else []
+        answer = choose(question, [*ways, ("stop", "no machine; what stands against it shows: vdesk check")])
+        if answer == "none":
+            return None, False
+        if answer == "single-gpu":
+            return single_gpu.card(host, known), True
+    raise Refused(refusal)
 
 
 def _shown(card: Device, doubt: str) -> str:

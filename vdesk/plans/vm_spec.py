@@ -83,12 +83,12 @@ def decide(host: Host, request: Request, libvirt: Libvirt | None = None, choose:
         gpu=places.gpu,
         functions=tuple(replace(each, identity=device_identity(host, str(each.address))) for each in places.functions),
         ports=layout.ports(places.functions) if request.machine == "q35" else 0,
-        stops_desktop=request.single_gpu,
+        stops_desktop=gives.single_gpu,
         secure_loader=defaults.secure_loader(secure_boot, facts),
     )
     if spec.tpm:
         words.check_room(spec.name, "-swtpm.log")
-    if request.single_gpu:
+    if gives.single_gpu:
         single_gpu.announce(host, request.name, say)
     _warn(spec, gives, say)
     if spec.kvm and facts.no_virtualization:
