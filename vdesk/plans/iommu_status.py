@@ -62,15 +62,15 @@ def _configured(host: Host, used: Loader) -> tuple[list[str] | None, str]:
 
 
 def _generated(host: Host, used: Loader) -> tuple[list[str] | None, str]:
-    """The words of grub.cfg's first kernel entry, and why they cannot be told. What lies there beside another loader
-    counts for nothing."""
+    """The words of the kernel entry that grub.cfg starts by itself, and why they cannot be told. What lies there beside
+    another loader counts for nothing."""
     if not used.reads_grub_cfg:
         return None, f"the boot loader is {used.name}, not GRUB"
     try:
-        entries = grub_cfg.kernel_lines(host.read(grub_cfg.PATH))
+        line = grub_cfg.default_line(host.read(grub_cfg.PATH))
     except HostError as error:
         return None, _why(grub_cfg.PATH, error)
-    return (about_iommu(entries[0]), "") if entries else (None, f"/{grub_cfg.PATH} has no kernel entry")
+    return (about_iommu(line), "") if line is not None else (None, f"/{grub_cfg.PATH} has no kernel entry")
 
 
 def _booted(host: Host) -> tuple[list[str] | None, str]:
