@@ -13,7 +13,7 @@ from vdesk.cli.spoken import VERSION, Unwritten, say, speak
 from vdesk.model.errors import FAILED, INTERRUPTED, USAGE, Denied, NeedsRoot, Problem, VdeskError, problem
 from vdesk.model.report import DONE, Report, from_error
 
-ANOTHERS = (
+NO_ROOT = (
     "no command on a captured machine needs root: run it as the user that the folder belongs to, or make a copy of the"
     " folder that is your own and work on that"
 )
@@ -112,7 +112,7 @@ def finish(outcome: Any, settings: Settings) -> int:
 def _emit(report: Report, settings: Settings) -> int:
     from vdesk.render import emit
 
-    if settings.captured:
+    if settings.shown_root:
         report.errors = [_of_a_folder(each) for each in report.errors]
     try:
         emit(report, settings.output())
@@ -126,7 +126,7 @@ def _emit(report: Report, settings: Settings) -> int:
 def _of_a_folder(error: Problem) -> Problem:
     """What is said of a captured machine's files that this user may not use: sudo is not what helps there, and a line
     with it, typed without the folder that is never printed, would change this very machine."""
-    return error._replace(remedy=ANOTHERS) if error.id == Denied.id and error.remedy == Denied.remedy else error
+    return error._replace(remedy=NO_ROOT) if error.id == Denied.id and error.remedy == Denied.remedy else error
 
 
 def _unwritten(error: Exception, settings: Settings, report: Report | None = None) -> int:

@@ -93,20 +93,15 @@ class Settings:
         )
 
     @property
-    def _shown_root(self) -> str:
+    def shown_root(self) -> str:
         """The folder of a captured machine as messages could hold it: absolute; empty on this machine."""
         return "" if self._host is None or self._host.root == "/" else self._host.root
-
-    @property
-    def captured(self) -> bool:
-        """Whether the machine to work on is a captured one."""
-        return bool(self._shown_root)
 
     def output(self) -> Output:
         """Where and how to render."""
         from vdesk.render import Output
 
-        return Output(self.json, self.plain, self.verbose, self._shown_root, self.language, self.command == "setup")
+        return Output(self.json, self.plain, self.verbose, self.shown_root, self.language, self.command == "setup")
 
     def trace(self, text: str) -> None:
         """One line for -v."""
