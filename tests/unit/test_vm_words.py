@@ -81,6 +81,7 @@ def test_names(name: str) -> None:
         "a\x85",
         "a\u200b",
         "a\u202e",
+        "a\u2028",  # to the C library a control character (iswcntrl), of no width, and to many the end of a line
         "a\ud800",
         "a\uffff",
     ],
