@@ -96,14 +96,9 @@ def _display(host: Host) -> str:
 
 
 def _disks(host: Host) -> str:
-    """Mounts, swap, and the disks that they are on. Every kernel has a table of mounts: where there is none at all, it
-    has not been kept."""
+    """Mounts, swap, and the disks that they are on."""
     tables = (*storage.MOUNTS, *storage.PLAIN_MOUNTS)
-    if path := _denied(host, tables):
-        return path
-    if not any(host.exists(each) for each in tables):
-        return tables[0]
-    return _denied(host, (storage.SWAPS,)) or _denied(host, (storage.NUMBERS, storage.BLOCK, storage.DISKS))
+    return _denied(host, tables) or _denied(host, (storage.SWAPS,)) or _denied(host, (storage.NUMBERS, storage.BLOCK, storage.DISKS))
 
 
 def _routes(host: Host) -> str:
