@@ -97,8 +97,8 @@ def _display(host: Host) -> str:
 
 def _disks(host: Host) -> str:
     """Mounts, swap, and the disks that they are on."""
-    tables = (*storage.MOUNTS, *storage.PLAIN_MOUNTS)
-    return _denied(host, tables) or _denied(host, (storage.SWAPS,)) or _denied(host, (storage.NUMBERS, storage.BLOCK, storage.DISKS))
+    tables, disks = (*storage.MOUNTS, *storage.PLAIN_MOUNTS), (storage.NUMBERS, storage.BLOCK, storage.DISKS)
+    return _denied(host, tables) or _denied(host, (storage.SWAPS,)) or _denied(host, disks)
 
 
 def _routes(host: Host) -> str:
