@@ -132,7 +132,7 @@ def _chooser(settings: Settings) -> Any:
         kind = click.Choice([answer for answer, _ in rows])
 
         def meant(text: str) -> str:
-            return str(kind.convert(str(find_address(text) or text.strip()), None, None))
+            return str(kind.convert(str(find_address(text.strip()) or text.strip()), None, None))
 
         return asked(settings.words(question), type=kind, value_proc=meant)
 
