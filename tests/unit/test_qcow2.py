@@ -42,6 +42,13 @@ def told(host: Host, path: Path) -> tuple[str, str]:
     return named(media.find(host, f"/{path.name}", "--disk"))
 
 
+def test_a_name_that_is_no_text_is_shown(host: Host) -> None:
+    path = Path(host.root, "d.qcow2")
+    qcow2(path, backing=b"/b\xff\x1b[2J.img")
+    assert told(host, path)[0] == "/b\udcff\x1b[2J.img"
+    assert "/b\ufffd\ufffd[2J.img" in warnings(host, Disk("/d.qcow2", False, "qcow2", "scsi"))[0]
+
+
 def test_what_an_image_names(host: Host) -> None:
     path = Path(host.root, "d.qcow2")
     qcow2(path)

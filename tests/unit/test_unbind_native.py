@@ -9,14 +9,15 @@ import pytest
 
 from tests.commands.running import on
 from tests.kernel.binding import FOLDER, GPU, SOUND, YES, driver
+from tests.kernel.pieces import function, host_of
 from tests.machines.builder import build
 from tests.trees import difference, snapshot
 from tests.unit.test_boot_image import Machine
 from vdesk.changes import executor, undoing
+from vdesk.changes.native import claimed_by
 from vdesk.host import Host, captured
 from vdesk.host.kernel_model import KernelModel
 from vdesk.host.runner import LocalRunner
-from vdesk.host.vfio_ids import claimed_by
 from vdesk.model.address import parse_address
 from vdesk.model.report import Report
 from vdesk.plans import giving_back
@@ -155,7 +156,7 @@ def test_what_keeps_it_is_named(greedy: Host) -> None:
     (root / "proc/cmdline").write_text("ro quiet vfio_pci.ids=8086:1533,10de:1402\n")
     report = given_back(live, GPU)
     assert (report.exit_code, [each.id for each in report.errors]) == (1, ["driver.taken-back"])
-    assert "vfio-pci.ids=8086:1533,10de:1402 on the kernel command line" in report.errors[0].cause
+    assert "vfio-pci.ids=8086:1533,10de:1402 in /proc/cmdline" in report.errors[0].cause
     assert driver(live, GPU) == "vfio-pci" and live.value(f"{FOLDER}/{GPU}/driver_override") == "vfio-pci"
     moved = difference(before, snapshot(root), ("var/lib/vdesk",))
     assert (moved.added, moved.removed, moved.changed) == ([], [], ["proc/cmdline"])
@@ -164,18 +165,17 @@ def test_what_keeps_it_is_named(greedy: Host) -> None:
 @pytest.mark.parametrize(
     ("path", "text", "told"),
     [
-        ("proc/cmdline", "ro vfio-pci.ids=10de:1402,10de:0fba\n", "vfio-pci.ids=10de:1402,10de:0fba on the kernel"),
+        ("proc/cmdline", "ro vfio-pci.ids=10de:1402,10de:0fba\n", "vfio-pci.ids=10de:1402,10de:0fba in /proc/cmdline"),
         ("proc/cmdline", "ro -- vfio-pci.ids=10de:1402\n", ""),
-        ("etc/modprobe.d/a.conf", "options vfio-pci ids=10DE:1402:1458 disable_vga=1\n", "in /etc/modprobe.d/a.conf"),
-        ("etc/modprobe.d/a.conf", "options vfio_pci disable_vga=1 ids=1,10de:1402\n", "ids=1,10de:1402 in"),
+        ("etc/modprobe.d/a.conf", "options vfio-pci ids=10DE:1402:1043 disable_vga=1\n", "in /etc/modprobe.d/a.conf"),
+        ("etc/modprobe.d/a.conf", "options vfio-pci ids=10de:1402:1458\n", ""),
+        ("etc/modprobe.d/a.conf", "options vfio_pci disable_vga=1 ids=1,10de:1402\n", "ids=1,10de:1402 in /etc"),
         ("etc/modprobe.d/a.conf", "# options vfio-pci ids=10de:1402\n", ""),
         ("etc/modprobe.d/a.conf", "options vfio-pci ids=10de:1403\n", ""),
         ("etc/modprobe.d/a.txt", "options vfio-pci ids=10de:1402\n", ""),
     ],
 )
 def test_who_gives_ids_to_vfio(tmp_path: Path, path: str, text: str, told: str) -> None:
-    place = tmp_path / path
-    place.parent.mkdir(parents=True)
-    place.write_text(text)
-    found = claimed_by(captured(str(tmp_path)), "10de", "1402")
+    ids = {"vendor": "0x10de", "device": "0x1402", "subsystem_vendor": "0x1043", "subsystem_device": "0x8591"}
+    found = claimed_by(host_of(tmp_path, function(GPU, "030000", **ids), {path: text}), GPU)
     assert told in found and bool(told) is bool(found)

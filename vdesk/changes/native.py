@@ -25,8 +25,10 @@ from vdesk.changes.drivers import (
 )
 from vdesk.host import Host
 from vdesk.host.kernel_log import printable
+from vdesk.host.leftovers import IDS, every, taken
 from vdesk.host.names import modules_for
-from vdesk.host.vfio_ids import claimed_by
+from vdesk.host.pci import read_device
+from vdesk.model.address import parse_address
 from vdesk.model.errors import HostError, VdeskError, problem
 
 DRIVERS = "sys/bus/pci/drivers"
@@ -106,12 +108,21 @@ def refuse_kept(host: Host, address: str) -> None:
     now = driver_of(host, address)
     if not now or "vfio" not in now:
         return
-    vendor, device = (host.value(f"{DEVICES}/{address}/{name}").removeprefix("0x") for name in ("vendor", "device"))
-    told = claimed_by(host, vendor, device)
+    told = claimed_by(host, address)
     cause = f"it was told to take every device of this id: {told}" if told else "no other driver has taken it before"
     take_out = "take that out, and reboot; vdesk bind ADDR --boot binds by address instead"
     remedy = take_out if told else "see which driver it should have with: vdesk groups; and load that with modprobe"
     raise VdeskError(problem("driver.taken-back", f"{now} has taken {address} back", cause, remedy))
+
+
+def claimed_by(host: Host, address: str) -> str:
+    """What tells vfio-pci to take every device of the function's id, and where; empty where nothing does. Such ids hold
+    for the life of the module (drivers/vfio/pci/vfio_pci.c)."""
+    device = read_device(host, parse_address(address))
+    if device is None:
+        return ""
+    found = [each for each in every(host) if each.kind == IDS and taken(each, [device])]
+    return f"{found[0].text} in {found[0].file}" if found else ""
 
 
 def tell_none(host: Host, address: str, tell: Callable[[str], None]) -> None:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 from typing import Any
 
-from vdesk.host import media
 from vdesk.host.host import Host
+from vdesk.host.media import Media
+from vdesk.host.qcow2 import UNNAMED, named
 
-QCOW2 = b"QFI\xfb"
-HEAD = 64 << 10
-"""The header, its extensions and the backing file's name lie in the first cluster, of 64 KiB by default."""
-NAME_LIMIT = 1023
 DEPTH = 64
-DATA_FILE = 0x44415441
-V2_LENGTH = 72
 
 
 def builds_on(host: Host, path: str) -> list[str]:
@@ -26,36 +20,14 @@ def builds_on(host: Host, path: str) -> list[str]:
     waiting = [path]
     while waiting and len(found) < DEPTH:
         here = waiting.pop(0)
-        image = media.Media(here, host.tree.real(here.lstrip("/")), False, 0, False)
-        for name in _named(media.read_at(image, 0, HEAD)):
-            below = _absolute(here, name)
+        place = here.lstrip("/")
+        for name in named(Media(here, host.tree.real(place), False, host.stat(place).size, False)):
+            below = _absolute(here, name) if name != UNNAMED else ""
             if below and below not in found and below != path:
                 found.append(below)
                 if host.exists(below.lstrip("/")):
                     waiting.append(below)
     return found
-
-
-def _named(head: bytes) -> list[str]:
-    """The names in a qcow2 header, as they are written; none for what is no qcow2, or a damaged one."""
-    if len(head) < V2_LENGTH or not head.startswith(QCOW2):
-        return []
-    version, offset, size = struct.unpack_from(">IQI", head, 4)
-    names = [head[offset : offset + size]] if offset and size <= NAME_LIMIT else []
-    return [name.decode("utf-8", "surrogateescape") for name in (*names, *_data_files(head, version))]
-
-
-def _data_files(head: bytes, version: int) -> list[bytes]:
-    """The header extension with the name of an external data file."""
-    place = struct.unpack_from(">I", head, 100)[0] if version >= 3 and len(head) >= 104 else V2_LENGTH
-    while place + 8 <= len(head):
-        kind, length = struct.unpack_from(">II", head, place)
-        if kind == DATA_FILE:
-            return [head[place + 8 : place + 8 + min(length, NAME_LIMIT)]]
-        if not kind:
-            break
-        place += 8 + -(-length // 8) * 8
-    return []
 
 
 def _absolute(image: str, name: str) -> str:

@@ -18,7 +18,7 @@ UNNAMED = "?"
 
 
 class Named(NamedTuple):
-    """The backing file and the data file of an image, as it has them; empty where it has none."""
+    """The backing file and the data file of an image, as it has them (os.fsdecode); empty where it has none."""
 
     backing: str
     data: str
@@ -52,4 +52,4 @@ def _data_file(header: bytes, place: int) -> str:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace").strip("\0")
+    return data.decode("utf-8", "surrogateescape").strip("\0")

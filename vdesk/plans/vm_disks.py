@@ -9,6 +9,7 @@ from vdesk.changes.disks import check_space, disk_exists, shown
 from vdesk.changes.volumes import free, identity, volume_exists
 from vdesk.host import Host, media, qcow2
 from vdesk.host.direct_io import takes_direct
+from vdesk.host.kernel_log import printable
 from vdesk.host.storage import node, uses
 from vdesk.model.errors import HostError, Refused, WrongUsage, problem
 from vdesk.plans.vm_places import IMAGES, of_system
@@ -68,7 +69,7 @@ def warnings(host: Host, disk: Disk) -> list[str]:
     would read that file of this machine."""
     if disk.create is not None or disk.block or disk.format != "qcow2":
         return []
-    found = qcow2.named(media.find(host, disk.path, "--disk"))
+    found = qcow2.Named(*map(printable, qcow2.named(media.find(host, disk.path, "--disk"))))
     name, said = shlex.quote(disk.path), []
     if found.backing:
         said.append(
