@@ -141,6 +141,18 @@ def hangs(seconds: float) -> Fault:
     return fault
 
 
+def hangs_until(gate: Path) -> Fault:
+    """The kernel holds the writer until there is such a file, a minute at most, then does what was asked."""
+
+    def fault(machine: ModelMachine, path: str, text: str) -> bool:
+        waited = time.monotonic() + 60
+        while not gate.exists() and time.monotonic() < waited:
+            time.sleep(0.02)
+        return False
+
+    return fault
+
+
 def call(machine: Machine, operation: str, xml: bytes, guest: str = "hoth", sub: str = "", extra: str = "-") -> int:
     """One phase, as libvirt calls it, on a machine whose time begins now."""
     machine.started = time.monotonic()

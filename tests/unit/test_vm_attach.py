@@ -138,9 +138,14 @@ def test_a_running_machine_keeps_a_cards_function_until_its_end(host: Host, libv
         assert libvirt.live[-1] is live
 
 
-def test_the_real_driver_takes_the_fragments(tmp_path: Path) -> None:
+@pytest.fixture
+def driver() -> Iterator[Embedded]:
+    with Embedded() as embedded:
+        yield embedded
+
+
+def test_the_real_driver_takes_the_fragments(tmp_path: Path, driver: Embedded) -> None:
     """Round and back, and a card that is given function by function: it turns multifunction on by itself."""
-    driver = Embedded(tmp_path)
     golden = (GOLDEN / "defaults.xml").read_text(encoding="utf-8")
     text = golden if driver.kvm else golden.replace('<domain type="kvm">', '<domain type="qemu">')
 

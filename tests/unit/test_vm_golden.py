@@ -53,13 +53,14 @@ def test_printing_changes_nothing(folder: Path) -> None:
     assert (first.out, bool(difference(before, snapshot(root)))) == (second.out, False)
 
 
-def test_libvirt_takes_them(tmp_path: Path) -> None:
+def test_libvirt_takes_them() -> None:
     """The schema and the driver, in one run; and the judge judges: what only one of them refuses is heard of."""
     known = [path for path in sorted(GOLDEN.iterdir()) if libvirt.getVersion() >= SINCE.get(path.stem, 0)]
     found = {path.stem: path.read_text(encoding="utf-8") for path in known}
     found["bad-for-the-driver"] = found["defaults"].replace('cache="none"', 'cache="writeback"')
     found["bad-for-the-schema"] = found["defaults"].replace("<acpi />", "<acpi /><nonsense />")
-    refused, said = Embedded(tmp_path).refused(found)
+    with Embedded() as driver:
+        refused, said = driver.refused(found)
     assert refused == ["bad-for-the-driver", "bad-for-the-schema"], said
 
 

@@ -22,6 +22,8 @@ LOCK_SECONDS = 8.0
 LOOK_SECONDS = 6.0
 UNBIND_SECONDS = 10.0
 END_SECONDS = 0.5
+MOMENT_SECONDS = 1.0
+"""What each thing gets that is done when the time is over: a busy machine needs that to begin a child at all."""
 
 
 class Trouble(Exception):
@@ -107,8 +109,8 @@ class Machine:
         return ""
 
     def left(self, until: float) -> float:
-        """Seconds left until `until` seconds after the start, at least a moment."""
-        return max(0.2, self.started + until - time.monotonic())
+        """Seconds left until `until` seconds after the start, at least MOMENT_SECONDS."""
+        return max(MOMENT_SECONDS, self.started + until - time.monotonic())
 
     @contextlib.contextmanager
     def more_time(self) -> Iterator[None]:

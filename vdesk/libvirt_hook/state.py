@@ -10,7 +10,7 @@ import time
 
 from .domain import ADDRESS, numbers
 from .look import Fact
-from .machine import LOCK_SECONDS, Machine, Trouble
+from .machine import LOCK_SECONDS, MOMENT_SECONDS, Machine, Trouble
 
 FOLDER = "run/vdesk/hook"
 NAME = re.compile(r"[\w.-]{0,64}", re.ASCII)
@@ -113,7 +113,7 @@ def own_folder(machine: Machine) -> int:
             raise Trouble(f"{folder} can be written by others than root; see who made it, and remove it")
     handle = os.open(f"{place}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     while not _locked(handle):
-        if machine.left(LOCK_SECONDS) <= 0.2:
+        if machine.left(LOCK_SECONDS) <= MOMENT_SECONDS:
             raise Trouble("the devices of another virtual machine are being moved just now; try again in a moment")
         time.sleep(0.1)
     return handle
