@@ -7,10 +7,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 USER = "libvirt-qemu:x:64055:64055:Libvirt Qemu:/var/lib/libvirt:/usr/sbin/nologin\n"
 GROUP = "libvirt-qemu:x:64055:\n"
@@ -19,14 +16,9 @@ CONF = 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\n'
 
 
 class Embedded:
-    """One embedded driver with its own root folder, for a `with`.
+    """One embedded driver with its own root folder below one with a short name: it makes sockets there."""
 
-    The folder is a new one with a short name, wherever the test's own is: to ask QEMU what it can do
-    libvirt puts a UNIX socket deep below it, and unix(7) allows 107 bytes for its path."""
-
-    def __init__(self) -> None:
-        self.temporary = tempfile.TemporaryDirectory(prefix="vdesk-", dir="/tmp")
-        folder = Path(self.temporary.name)
+    def __init__(self, folder: Path) -> None:
         self.root = folder / "root"
         (self.root / "etc").mkdir(parents=True)
         (self.root / "etc/qemu.conf").write_text(CONF)
@@ -36,16 +28,6 @@ class Embedded:
             (folder / name).write_text(there + ("" if "libvirt-qemu:" in there else line), encoding="utf-8")
             self.environment[f"NSS_WRAPPER_{name.upper()}"] = str(folder / name)
         self.kvm = os.access("/dev/kvm", os.R_OK | os.W_OK)
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the folder away."""
-        self.temporary.cleanup()
 
     def virsh(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run one virsh command on the embedded driver."""

@@ -11,12 +11,13 @@ from tests.faults.cases import Case
 from tests.faults.daemon import Daemon, daemon, without
 from tests.faults.played import Played
 from tests.faults.victim import Victim
+from tests.short import short_folder
 
 
 @pytest.fixture(scope="session")
-def libvirtd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def libvirtd() -> Iterator[Daemon]:
     """Return the addresses of a daemon's drivers."""
-    with daemon(tmp_path_factory.mktemp("libvirtd")) as found:
+    with short_folder() as folder, daemon(folder) as found:
         yield found
 
 

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import tostring
 import pytest
 
 from tests.libvirt_embed import Embedded
+from tests.short import short_folder
 from tests.unit.fragments import Fragments, with_fragments
 from tests.unit.test_vm_golden import GOLDEN
 from tests.unit.vm_cases import IMAGES, with_discs
@@ -140,8 +141,8 @@ def test_a_running_machine_keeps_a_cards_function_until_its_end(host: Host, libv
 
 @pytest.fixture
 def driver() -> Iterator[Embedded]:
-    with Embedded() as embedded:
-        yield embedded
+    with short_folder() as folder:
+        yield Embedded(folder)
 
 
 def test_the_real_driver_takes_the_fragments(tmp_path: Path, driver: Embedded) -> None:

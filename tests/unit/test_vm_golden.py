@@ -13,6 +13,7 @@ import pytest
 
 from tests.commands.running import on
 from tests.libvirt_embed import Embedded
+from tests.short import short_folder
 from tests.trees import difference, snapshot
 from tests.unit.vm_cases import CASES, Case, in_memory, lay_out
 from vdesk.cli.vm import create
@@ -59,8 +60,8 @@ def test_libvirt_takes_them() -> None:
     found = {path.stem: path.read_text(encoding="utf-8") for path in known}
     found["bad-for-the-driver"] = found["defaults"].replace('cache="none"', 'cache="writeback"')
     found["bad-for-the-schema"] = found["defaults"].replace("<acpi />", "<acpi /><nonsense />")
-    with Embedded() as driver:
-        refused, said = driver.refused(found)
+    with short_folder() as folder:
+        refused, said = Embedded(folder).refused(found)
     assert refused == ["bad-for-the-driver", "bad-for-the-schema"], said
 
 
