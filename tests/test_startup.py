@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import LIMITS, commands, demo_machine, ratios
+from tests.machines.builder import build
 
 HEAVY = {"rich", "libvirt", "pyudev"}
 # Of the standard library, unless click itself loads them.
@@ -67,6 +68,15 @@ def test_groups_are_light(machine: Path) -> None:
     out, modules = loaded("groups", "--json", "--root", str(machine))
     assert json.loads(out)["data"]["groups"][0]["devices"][0]["address"] == "0000:00:02.0"
     assert not modules & (HEAVY | LATE)
+
+
+def test_bind_is_light(tmp_path: Path) -> None:
+    """What only a binding at every boot, an undo or a plan of setup's needs is not loaded for one function."""
+    root = build("article-booted", tmp_path)
+    out, modules = loaded("bind", "01:00.1", "--only", "--yes", "--root", str(root))
+    assert "0000:01:00.1: snd_hda_intel -> vfio-pci" in out
+    others = {"initramfs", "at_boot", "libvirt_hook", "changes.undoing", "host.kernel_log"}
+    assert not modules & (HEAVY | LATE | {"dataclasses", "copy", "textwrap", *(f"vdesk.{each}" for each in others)})
 
 
 def test_completion_is_light() -> None:

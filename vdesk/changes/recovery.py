@@ -5,8 +5,6 @@ from __future__ import annotations
 from vdesk.changes import journal as log
 from vdesk.changes.executor import Mode, consent
 from vdesk.changes.journal import Entry, Journal
-from vdesk.changes.undo_views import back_views
-from vdesk.changes.undoing import take_all_back
 from vdesk.host import Host
 from vdesk.host.lock import locked
 from vdesk.model.errors import INTERRUPTED, HostError, Refused, WrongUsage, problem
@@ -28,6 +26,9 @@ def finish_interrupted(host: Host, mode: Mode, command: str | None) -> Report | 
     found = interrupted(host)
     if not found or mode.dry_run:
         return None
+    from vdesk.changes.undo_views import back_views
+    from vdesk.changes.undoing import take_all_back
+
     with locked(host, log.LOCK):
         pass  # Busy while the vdesk is at work whose entry it is: nobody is asked about that
     names = ", ".join(f"{entry.id} ({entry.command}, {entry.time})" for entry in found)

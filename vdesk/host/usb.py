@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vdesk.host.host import Host
-from vdesk.host.kernel_log import printable
 from vdesk.model.errors import HostError
 from vdesk.model.record import Record
 
@@ -44,6 +43,8 @@ def usb_devices(host: Host) -> list[UsbDevice]:
 
 
 def _device(host: Host, port: str, names: list[str]) -> UsbDevice:
+    from vdesk.host.kernel_log import printable
+
     folder = f"{DEVICES}/{port}"
     try:
         path = host.resolve(folder)

@@ -10,7 +10,6 @@ from vdesk.host.claims import UNSTEADY
 from vdesk.host.consoles import boot_framebuffers, consoles
 from vdesk.host.holders import holding
 from vdesk.host.pci import Device
-from vdesk.initramfs.binding import listed
 
 # AMD cards by device id: those whose reset, or whose way back to amdgpu, is known to fail.
 POLARIS = ("67df", "67ef", "67ff", "67e0", "67e3", "6fdf", "6981", "6985", "6987", "699f")
@@ -44,6 +43,8 @@ def notes(host: Host, device: Device) -> list[str]:
 
 def at_boot(host: Host, device: Device) -> str:
     """Why a card is better taken at boot than when a machine starts; empty where that is all the same, or it is so."""
+    from vdesk.initramfs.binding import listed  # it brings what builds an initramfs; bind does without
+
     bound = any(row.address == str(device.address) for row in listed(host))
     return "" if bound or not device.is_gpu else UNSTEADY.get(device.driver or "", "")
 
