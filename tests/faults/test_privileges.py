@@ -64,6 +64,30 @@ def test_by_way_of_a_link(tmp_path: Path) -> None:
     assert [why for _, why in foreign([str(tmp_path / "link")], ME)] == ["can be written by everybody"]
 
 
+def test_a_link_on_the_way(tmp_path: Path) -> None:
+    """Who can put another link there chooses the code: in the middle of a path, behind another link, by way of `..`."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/file").write_text("")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open/link").symlink_to("../real")
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "first").symlink_to("open/link")
+    (tmp_path / "back").symlink_to("real/../open/link")
+    for path in ("open/link/file", "open/link", "first/file", "back/file"):
+        found = dict(foreign([str(tmp_path / path)], ME))
+        assert found.get(str(tmp_path / "open")) == "can be written by everybody", path
+    assert str(tmp_path / "open") not in dict(foreign([str(tmp_path / "real/file")], ME))
+    other = frozenset({os.geteuid() + 1})
+    assert dict(foreign([str(tmp_path / "first/file")], other))[str(tmp_path / "first")].startswith("belongs to user")
+
+
+def test_links_that_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "round").symlink_to("round")
+    (tmp_path / "away").symlink_to("nothing/there")
+    for path in ("round/file", "away/file", "x/" * 1500):
+        assert not [where for where, _ in foreign([f"{tmp_path}/{path}"], ME) if where.startswith(f"{tmp_path}/")]
+
+
 def test_another_owner(tmp_path: Path) -> None:
     found = dict(foreign([str(tmp_path)], frozenset({os.geteuid() + 1})))
     assert found[str(tmp_path)] == f"belongs to user {os.geteuid()}"

@@ -18,19 +18,20 @@ from vdesk.model.record import Record
 # In the order to unload them; the first two use nvidia for other devices: InfiniBand, GPUDirect Storage.
 NVIDIA_MODULES = ("nvidia_peermem", "nvidia_fs", "nvidia_drm", "nvidia_modeset", "nvidia_uvm", "nvidia")
 NVIDIA_SHARED = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
-# class in sysfs -> the folder of its nodes. Nodes of keyboards and mice (input, hidraw, hiddev) are not among them: a
-# desktop has them all open for as long as it runs, and whether one may go is what the rule last-input asks.
-NODES = (
-    ("sys/class/drm", "dev/dri", r"(card|renderD)\d+"),
-    ("sys/class/sound", "dev/snd", r".*[CD]\d.*"),
-    ("sys/class/block", "dev", r".*"),
-    ("sys/class/graphics", "dev", r"fb\d+"),
-    ("sys/class/i2c-dev", "dev", r"i2c-\d+"),  # the unbind waits for whoever has a monitor's bus open (i2c_del_adapter)
-    ("sys/class/video4linux", "dev", r"(video|vbi|radio|swradio|v4l-subdev)\d+"),
-    ("sys/class/media", "dev", r"media\d+"),
-    ("sys/class/tty", "dev", r"tty(USB|ACM)\d+"),
-    ("sys/class/usbmisc", "dev", r"cdc-wdm\d+"),
-    ("sys/class/usbmisc", "dev/usb", r"lp\d+"),
+# class in sysfs, the folder of its nodes, how their names begin before a number; none: whatever it is called. Nodes of
+# keyboards and mice (input, hidraw, hiddev) are not among them: a desktop has them all open for as long as it runs, and
+# whether one may go is what the rule last-input asks.
+NODES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("sys/class/drm", "dev/dri", ("card", "renderD")),
+    ("sys/class/sound", "dev/snd", ("controlC", "pcmC", "hwC", "midiC", "umpC", "comprC")),
+    ("sys/class/block", "dev", ()),
+    ("sys/class/graphics", "dev", ("fb",)),
+    ("sys/class/i2c-dev", "dev", ("i2c-",)),  # the unbind waits for whoever has a monitor's bus open (i2c_del_adapter)
+    ("sys/class/video4linux", "dev", ("video", "vbi", "radio", "swradio", "v4l-subdev")),
+    ("sys/class/media", "dev", ("media",)),
+    ("sys/class/tty", "dev", ("ttyUSB", "ttyACM")),
+    ("sys/class/usbmisc", "dev", ("cdc-wdm",)),
+    ("sys/class/usbmisc", "dev/usb", ("lp",)),
 )
 USB = "sys/bus/usb/devices"
 COMPUTE = "/dev/kfd"  # one for all of amdgpu's cards
@@ -108,9 +109,9 @@ def virtual_functions(host: Host, device: Device) -> int:
 
 def _by_class(host: Host, taken: dict[Address, Device]) -> dict[str, Address]:
     found = {}
-    for folder, place, pattern in NODES:
+    for folder, place, stems in NODES:
         for name in host.names(folder):
-            owner = _owner(host, f"{folder}/{name}", taken) if re.fullmatch(pattern, name) else None
+            owner = _owner(host, f"{folder}/{name}", taken) if _is_node(name, stems) else None
             if owner:
                 found[f"/{place}/{name}"] = owner
     return found | _by_function(host, taken) | _by_usb(host, taken)
@@ -133,11 +134,18 @@ def _by_function(host: Host, taken: dict[Address, Device]) -> dict[str, Address]
     found = {}
     for device in taken.values():
         cards = [f"{device.path}/sound/{card}" for card in host.names(f"{device.path}/sound")]
-        for folder, (_, place, pattern) in [(f"{device.path}/drm", NODES[0]), *((card, NODES[1]) for card in cards)]:
+        for folder, (_, place, stems) in [(f"{device.path}/drm", NODES[0]), *((card, NODES[1]) for card in cards)]:
             for name in host.names(folder) if not device.is_vfio else ():
-                if re.fullmatch(pattern, name):
+                if _is_node(name, stems):
                     found[f"/{place}/{name}"] = device.address
     return found
+
+
+def _is_node(name: str, stems: tuple[str, ...]) -> bool:
+    """Whether a name in a class is a node's: `card0` is, `card0-HDMI-A-1` is a connector. Without re: to compile a
+    pattern for each class costs a command more than to read them."""
+    rests = [name[len(stem) :] for stem in stems if name.startswith(stem)]
+    return not stems or any(rest[:1].isdigit() and "-" not in rest for rest in rests)
 
 
 def _owner(host: Host, path: str, taken: dict[Address, Device]) -> Address | None:

@@ -15,6 +15,8 @@ from vdesk.model.number import is_number
 
 PRIVATE = ("var/lib/vdesk", "var/lib/vdesk/journal", "etc/vdesk")
 """Folders of vdesk's own: what lies in them is done as root, by the next command or at the next boot."""
+LINKS = 40
+"""As many links as the kernel follows for one path (path_resolution(7))."""
 
 
 def refuse_unsafe(host: Host) -> None:
@@ -96,27 +98,62 @@ def code() -> Iterator[str]:
 def foreign(
     paths: Iterable[str], owners: frozenset[int] = frozenset({0}), groups: frozenset[int] = frozenset({0})
 ) -> Iterator[tuple[str, str]]:
-    """(path, why) of what another than the owners and groups can write, of the paths and of all folders above them."""
+    """(path, why) of what another than the owners and groups can write, of the paths and of all folders above them, and
+    of the links on the way: who can put another link there chooses what is found."""
     seen: set[str] = set()
-    places: dict[str, str] = {}  # a few folders hold all the files, and each takes long to follow
+    places = {"/": "/", "": os.path.realpath("")}
+    links: dict[str, int] = {}
     for path in paths:
-        folder, name = os.path.split(path)
-        if folder not in places:
-            places[folder] = os.path.realpath(folder)
-        here = f"{places[folder].rstrip('/')}/{name}"
-        if here in seen:
-            continue
+        here = _real(path, places, links)
+        for link in [each for each in links if each not in seen]:
+            seen.add(link)
+            if links[link] not in owners:
+                yield link, f"belongs to user {links[link]}"
+            yield from _above(os.path.dirname(link), seen, owners, groups)
+        yield from _above(here, seen, owners, groups)
+
+
+def _above(here: str, seen: set[str], owners: frozenset[int], groups: frozenset[int]) -> Iterator[tuple[str, str]]:
+    while here not in seen:
+        seen.add(here)
         found = _lstat(here)
-        if found and stat.S_ISLNK(found.st_mode):
-            here = os.path.realpath(here)
-            found = _lstat(here)
-        while here not in seen:
-            seen.add(here)
-            why = _why(found, owners, groups) if found else ""
-            if why:
-                yield here, why
-            here = os.path.dirname(here)
-            found = None if here in seen else _lstat(here)
+        why = _why(found, owners, groups) if found else ""
+        if why:
+            yield here, why
+        here = os.path.dirname(here)
+
+
+def _real(path: str, places: dict[str, str], links: dict[str, int], depth: int = 0) -> str:
+    """Where a path leads; `links` gets the owner of each link on the way. A few folders hold all the files: no part of
+    a path is looked at twice."""
+    if depth > LINKS:
+        return os.path.realpath(path)
+    waiting = []
+    while path not in places:
+        waiting.append(path)
+        above = os.path.dirname(path)
+        if above == path:
+            places[above] = os.path.realpath(above)
+        path = above
+    for here in reversed(waiting):
+        above, name = os.path.split(here)
+        place = f"{places[above].rstrip('/')}/{name}"
+        found = _lstat(place)
+        if name in ("", ".", ".."):
+            place = os.path.realpath(place)
+        elif found and stat.S_ISLNK(found.st_mode):
+            links[place] = found.st_uid
+            place = _real(_target(place), places, links, depth + 1)
+        places[here] = place
+        path = here
+    return places[path]
+
+
+def _target(link: str) -> str:
+    try:
+        return os.path.join(os.path.dirname(link), os.readlink(link))
+    except OSError:
+        return link
 
 
 def _lstat(path: str) -> os.stat_result | None:

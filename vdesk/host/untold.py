@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from vdesk.host import drm, inputs, network, storage, usb
 from vdesk.host.host import Host
@@ -16,7 +15,7 @@ from vdesk.model.record import Record
 CONTROLLER = "0c03"  # of USB
 
 
-class Source(NamedTuple):
+class Source(Record):
     """What one rule rests on. `kind` are beginnings of the class of the functions concerned, `usb` the classes of a
     USB device's interface, `folders` list what lies on other functions too (a disk on a USB controller). `denied` says
     which file could not be read, empty where all is told."""
