@@ -158,6 +158,21 @@ def test_reading(text: str, expected: str) -> None:
     assert SMALL.say(text) == expected
 
 
+def test_a_hole_that_is_there_twice() -> None:
+    """It holds the same both times: what is joined to the second is not told in place of the first."""
+    found = Catalogue(
+        {
+            "{vm} does not start its disc. See: doctor {vm}": "{vm} no arranca su disco. Ver: doctor {vm}",
+            "Now {vm} waits, at all. See: doctor {vm}": "Ahora {vm} espera, nada. Ver: doctor {vm}",
+            "{reason}; nothing shows": "{reason}; nada se ve",
+            "nothing shows": "nada se ve",
+        }
+    )
+    assert found.say("Now hoth waits, at all. See: doctor hoth; nothing shows") == (
+        "Ahora hoth espera, nada. Ver: doctor hoth; nada se ve"
+    )
+
+
 def test_labels_are_apart() -> None:
     assert SMALL.label("do") == "remedio" and SMALL.label("none") == "none"
 

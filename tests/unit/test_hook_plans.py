@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -195,6 +196,20 @@ def test_the_question_stays_in_sight(debian: Path) -> None:
     child.sendline("n")
     child.expect(pexpect.EOF)
     assert child.before.count("\n") < 60 and "nothing was changed" in child.before
+    assert not (debian / PATH).exists()
+
+
+def test_the_way_back_of_a_long_file_is_one_line(debian: Path) -> None:
+    """All of its lines with a minus before them tell nobody anything; --dry-run has them."""
+    assert on(debian, "hook", "install", "--yes").code == 0
+    assert on(debian, "undo", "--dry-run").out.count("\n-") + on(debian, "undo", "--dry-run").out.count(" -") > 1000
+    argv = ["-m", "vdesk", "--root", str(debian), "--no-color", "undo"]
+    child = pexpect.spawn(sys.executable, argv, encoding="utf-8", dimensions=(50, 120), timeout=30)
+    child.expect("Do this")
+    assert re.search(r"the file goes, with its \d{4} lines; see them with --dry-run\s", child.before)
+    assert child.before.count("\n") < 10 and "import " not in child.before
+    child.sendline("y")
+    child.expect(pexpect.EOF)
     assert not (debian / PATH).exists()
 
 

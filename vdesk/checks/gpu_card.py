@@ -69,7 +69,7 @@ def _content(machine: Machine, device: Device, size: int, *, only: bool) -> Find
             UNKNOWN,
             f"the card has a ROM of {size // 1024} KiB; whether it can show a picture under UEFI could not be told",
             cause="the kernel gives its content to root only, and only after it was switched on",
-            remedy=OWN_ROM,
+            remedy=f"look into it with: sudo vdesk gpu rom {address}",
             evidence=evidence,
             device=address,
         )

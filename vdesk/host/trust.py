@@ -102,13 +102,14 @@ def foreign(
     of the links on the way: who can put another link there chooses what is found."""
     seen: set[str] = set()
     places = {"/": "/", "": os.path.realpath("")}
-    links: dict[str, int] = {}
+    links: dict[str, os.stat_result] = {}
     for path in paths:
         here = _real(path, places, links)
         for link in [each for each in links if each not in seen]:
             seen.add(link)
-            if links[link] not in owners:
-                yield link, f"belongs to user {links[link]}"
+            found = links[link]
+            if found.st_uid not in owners:
+                yield link, f"belongs to user {found.st_uid}"
             yield from _above(os.path.dirname(link), seen, owners, groups)
         yield from _above(here, seen, owners, groups)
 
@@ -123,8 +124,8 @@ def _above(here: str, seen: set[str], owners: frozenset[int], groups: frozenset[
         here = os.path.dirname(here)
 
 
-def _real(path: str, places: dict[str, str], links: dict[str, int], depth: int = 0) -> str:
-    """Where a path leads; `links` gets the owner of each link on the way. A few folders hold all the files: no part of
+def _real(path: str, places: dict[str, str], links: dict[str, os.stat_result], depth: int = 0) -> str:
+    """Where a path leads; `links` gets each link on the way. A few folders hold all the files: no part of
     a path is looked at twice."""
     if depth > LINKS:
         return os.path.realpath(path)
@@ -142,7 +143,7 @@ def _real(path: str, places: dict[str, str], links: dict[str, int], depth: int =
         if name in ("", ".", ".."):
             place = os.path.realpath(place)
         elif found and stat.S_ISLNK(found.st_mode):
-            links[place] = found.st_uid
+            links[place] = found
             place = _real(_target(place), places, links, depth + 1)
         places[here] = place
         path = here

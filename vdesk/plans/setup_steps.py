@@ -213,4 +213,6 @@ def planned(name: str, title: str, line: str, planner: Callable[[], Plan], there
 def about(data: dict[str, Any]) -> str:
     """A machine's size in words."""
     memory = shown_size(data["memory_mib"] << 20)
+    if data["cpus"] == 1:
+        return f"{data['os']}, 1 CPU, {memory} of memory, disk {data['disk']}"
     return f"{data['os']}, {data['cpus']} CPUs, {memory} of memory, disk {data['disk']}"

@@ -180,14 +180,24 @@ def _diff(out: Writer, change: ChangeView, output: Output, most: int) -> None:
     elif output.brief and lines[0].endswith("/dev/null") and new > FEW_LINES:
         out.raw(" " * LABEL + out.words(f"a new file of {new} lines; see them with --dry-run -v"), "dim")
         return
+    gone = sum(line[:1] == "-" for line in lines[2:])
+    if most < NO_WRAP and lines[1:2] == ["+++ /dev/null"] and gone > FEW_LINES:
+        every = _every(output)
+        out.raw(" " * LABEL + out.words(f"the file goes, with its {gone} lines; see them with {every}"), "dim")
+        return
     if len(lines) > most + 1:  # the last one takes no more room than these words
-        more = " ".join(["--dry-run", *(["-v"] if output.brief else [])])
+        more = _every(output)
         lines[most:] = [out.words(f"... and {len(lines) - most} lines more; see them all with {more}")]
     for line in lines:
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
         if line[:1] not in "+-@ ":  # no line of a file
             line = out.words(line)
         out.raw(" " * LABEL + line, style)
+
+
+def _every(output: Output) -> str:
+    """The options that show all lines of a preview."""
+    return " ".join(["--dry-run", *(["-v"] if output.brief else [])])
 
 
 def _for_people(report: Report, output: Output) -> None:

@@ -114,6 +114,8 @@ class Catalogue:
         values = _values(template.literals, text)
         if values is None or any("  " in f" {value}" for value in values):
             return None
+        if len(set(zip(template.names, values, strict=True))) > len(set(template.names)):
+            return None  # a hole that is there twice holds the same both times
         said = [self.read(value) for value in values]
         if template.weak and any(" " in each.text and not each.known for each in said):
             return None

@@ -15,7 +15,10 @@ def create(out: Writer, report: Report, output: Output) -> None:
     if not data:
         return
     kind = "" if data["type"] == "kvm" else ", emulated"
-    out.say("machine", f"{data['name']}: {data['os']}, {data['cpus']} vCPUs, {data['memory_mib']} MiB{kind}", "bold")
+    size = f"{data['cpus']} vCPUs, {data['memory_mib']} MiB{kind}"
+    if data["cpus"] == 1:
+        size = f"1 vCPU, {data['memory_mib']} MiB{kind}"
+    out.say("machine", f"{data['name']}: {data['os']}, {size}", "bold")
     out.say("disk", str(data["disk"]))
     out.say("devices", ", ".join(data["devices"]) or "none of this machine's")
 
