@@ -48,8 +48,7 @@ def test_the_cards_that_setup_offers(played: Played) -> None:
     person.says(("Do this? [y/N]", "n"))
     person.asked("Which card goes to the machine?")
     assert "GeForce" in person.seen and not RAW.search(person.seen)
-    person.screen.send("\x03")
-    assert person.ended() == 130
+    assert person.interrupt() == 130
 
 
 def test_the_cards_that_create_offers(memory: Path) -> None:
@@ -60,8 +59,7 @@ def test_the_cards_that_create_offers(memory: Path) -> None:
     person = Person(found, "create", "hoth", "--iso", ISO, "--connect", "test:///default")
     person.asked("Which card goes to the machine?")
     assert "GeForce" in person.seen and not RAW.search(person.seen)
-    person.screen.send("\x03")
-    person.ended()
+    person.interrupt()
 
 
 def test_what_programs_print(played: Played) -> None:
