@@ -16,7 +16,7 @@ from .typed import driver, override, own_files
 pytestmark = pytest.mark.timeout(7200)
 
 CYCLES = int(os.environ.get("VDESK_LAB_CYCLES", "3"))
-ROUNDS = int(os.environ.get("VDESK_LAB_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("VDESK_LAB_ROUNDS", "5"))
 GPU, SOUND = "0000:01:00.0", "0000:01:00.1"
 CYCLE = f"vdesk bind {GPU} --yes >/dev/null && vdesk unbind {GPU} --yes >/dev/null"
 # Caches first: what is left is what somebody holds.

@@ -149,12 +149,16 @@ def _is_node(name: str, stems: tuple[str, ...]) -> bool:
 
 
 def _owner(host: Host, path: str, taken: dict[Address, Device]) -> Address | None:
-    """The function of `taken` that a thing in sysfs is on: by its place, or by its `device` where that is no link."""
-    for each in (path, f"{path}/device"):
+    """The function of `taken` that a thing in sysfs is on: by its place, or by its `device` where that is no link. The
+    link in a class says the whole place; to follow it part by part takes ten times as long."""
+    for number, each in enumerate((path, path, f"{path}/device")):
         try:
-            for address in functions_of(host.resolve(each)):
+            passed = functions_of((host.link(each) or "") if number == 0 else host.resolve(each))
+            for address in passed:
                 if address in taken and not taken[address].is_vfio:
                     return address
+            if passed and number == 0:
+                return None
         except HostError:
             continue
     return None

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from vdesk.host import Host, display
 from vdesk.host.claims import UNSTEADY
-from vdesk.host.consoles import boot_framebuffers, consoles
 from vdesk.host.holders import holding
 from vdesk.host.pci import Device
 
@@ -132,6 +131,8 @@ def _picture(host: Host, device: Device) -> str:
     """What the host shows on a card: from 6.0 on vfio-pci removes the firmware's framebuffer of a VGA card itself."""
     if not device.is_gpu:
         return ""
+    from vdesk.host.consoles import boot_framebuffers, consoles
+
     gone = [each.name for each in boot_framebuffers(host, [device.address])]
     if gone:
         stays = (0, 0) < _kernel(host) < (6, 0) or not device.pci_class.startswith("0300")
