@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from vdesk.changes import choices
 from vdesk.changes import journal as log
 from vdesk.changes.executor import Mode, consent
 from vdesk.changes.journal import Entry, Journal
@@ -81,6 +80,8 @@ def history(host: Host) -> Report:
 def undo(host: Host, number: int | None, everything: bool, mode: Mode, keep: Collection[str] = ()) -> Report:
     """Take back one entry, or all but the families of `keep`, newest first; by default what was interrupted, else the
     last one in force."""
+    from vdesk.changes import choices
+
     known = entries(host)
     live = _choose(known, number, everything)
     chosen = [entry for entry in live if not _is_kept(entry, keep)]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from vdesk.at_boot.listed import LIST
 from vdesk.changes.change import Change
 from vdesk.changes.commands import RunCommand
 from vdesk.changes.drivers import VFIO, BindDriver, boot_id, identity
@@ -17,12 +16,13 @@ from vdesk.host.claims import held
 from vdesk.host.pci import Device, devices
 from vdesk.model.address import Address
 from vdesk.model.errors import Refused, problem
+from vdesk.model.record import Record
 from vdesk.plans import pictures
 from vdesk.plans.device_notes import returning, unseen
 from vdesk.plans.rules import named_devices
 
 
-class _Taken(NamedTuple):
+class _Taken(Record):
     """A record in force, of this boot: the function that was taken, and by which entry and step."""
 
     entry: Entry
@@ -32,6 +32,8 @@ class _Taken(NamedTuple):
 
 def unbind_now(host: Host, addresses: Sequence[Address], entries: Sequence[Entry]) -> Plan:
     """As `unbind` does; what is bound at boot is said to come again."""
+    from vdesk.at_boot.listed import LIST
+
     plan = unbind(host, addresses, entries)
     if not host.exists(LIST):
         return plan
