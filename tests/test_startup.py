@@ -75,7 +75,7 @@ def test_bind_is_light(tmp_path: Path) -> None:
     root = build("article-booted", tmp_path)
     out, modules = loaded("bind", "01:00.1", "--only", "--yes", "--root", str(root))
     assert "0000:01:00.1: snd_hda_intel -> vfio-pci" in out
-    names = ("initramfs", "at_boot.trial", "libvirt_hook", "host.kernel_log", "changes.choices")
+    names = ("initramfs", "at_boot", "libvirt_hook", "host.kernel_log", "changes.choices")
     unwanted = HEAVY | LATE | {"dataclasses", "copy", "textwrap", *(f"vdesk.{each}" for each in names)}
     assert not modules & {*unwanted, "vdesk.changes.undoing"}
     out, modules = loaded("unbind", "01:00.1", "--yes", "--root", str(root))

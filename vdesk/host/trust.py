@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from vdesk.host.host import Host
 from vdesk.model.errors import Refused, problem
 from vdesk.model.number import is_number
 
-PRIVATE = ("var/lib/vdesk", "var/lib/vdesk/journal", "etc/vdesk")
+SETTINGS = "etc/vdesk"
+PRIVATE = ("var/lib/vdesk", "var/lib/vdesk/journal", SETTINGS)
 """Folders of vdesk's own: what lies in them is done as root, by the next command or at the next boot."""
 LINKS = 40
 """As many links as the kernel follows for one path (path_resolution(7))."""
@@ -103,30 +104,43 @@ def foreign(
     seen: set[str] = set()
     places = {"/": "/", "": os.path.realpath("")}
     links: dict[str, os.stat_result] = {}
+    facts: dict[str, os.stat_result | None] = {}
     for path in paths:
-        here = _real(path, places, links)
+        here = _real(path, places, links, facts)
         for link in [each for each in links if each not in seen]:
             seen.add(link)
             found = links[link]
             if found.st_uid not in owners:
                 yield link, f"belongs to user {found.st_uid}"
-            yield from _above(os.path.dirname(link), seen, owners, groups)
-        yield from _above(here, seen, owners, groups)
+            yield from _above(os.path.dirname(link), seen, facts, owners, groups)
+        yield from _above(here, seen, facts, owners, groups)
 
 
-def _above(here: str, seen: set[str], owners: frozenset[int], groups: frozenset[int]) -> Iterator[tuple[str, str]]:
+def _above(
+    here: str,
+    seen: set[str],
+    facts: Mapping[str, os.stat_result | None],
+    owners: frozenset[int],
+    groups: frozenset[int],
+) -> Iterator[tuple[str, str]]:
     while here not in seen:
         seen.add(here)
-        found = _lstat(here)
+        found = facts[here] if here in facts else _lstat(here)
         why = _why(found, owners, groups) if found else ""
         if why:
             yield here, why
         here = os.path.dirname(here)
 
 
-def _real(path: str, places: dict[str, str], links: dict[str, os.stat_result], depth: int = 0) -> str:
-    """Where a path leads; `links` gets each link on the way. A few folders hold all the files: no part of
-    a path is looked at twice."""
+def _real(
+    path: str,
+    places: dict[str, str],
+    links: dict[str, os.stat_result],
+    facts: dict[str, os.stat_result | None],
+    depth: int = 0,
+) -> str:
+    """Where a path leads; `links` gets each link on the way, `facts` the rest. A few folders hold all the files: no
+    part of a path is looked at twice."""
     if depth > LINKS:
         return os.path.realpath(path)
     waiting = []
@@ -144,7 +158,9 @@ def _real(path: str, places: dict[str, str], links: dict[str, os.stat_result], d
             place = os.path.realpath(place)
         elif found and stat.S_ISLNK(found.st_mode):
             links[place] = found
-            place = _real(_target(place), places, links, depth + 1)
+            place = _real(_target(place), places, links, facts, depth + 1)
+        else:
+            facts[place] = found
         places[here] = place
         path = here
     return places[path]

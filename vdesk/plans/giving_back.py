@@ -14,6 +14,7 @@ from vdesk.changes.plan import Plan
 from vdesk.host import Host
 from vdesk.host.claims import held
 from vdesk.host.pci import Device, devices
+from vdesk.host.trust import SETTINGS
 from vdesk.model.address import Address
 from vdesk.model.errors import Refused, problem
 from vdesk.model.record import Record
@@ -32,11 +33,9 @@ class _Taken(Record):
 
 def unbind_now(host: Host, addresses: Sequence[Address], entries: Sequence[Entry]) -> Plan:
     """As `unbind` does; what is bound at boot is said to come again."""
-    from vdesk.at_boot.listed import LIST
-
     plan = unbind(host, addresses, entries)
-    if not host.exists(LIST):
-        return plan
+    if not host.exists(SETTINGS):
+        return plan  # nothing is bound at boot
     from vdesk.initramfs.binding import listed
 
     rows = {row.address for row in listed(host)}
