@@ -149,18 +149,16 @@ def _is_node(name: str, stems: tuple[str, ...]) -> bool:
 
 
 def _owner(host: Host, path: str, taken: dict[Address, Device]) -> Address | None:
-    """The function of `taken` that a thing in sysfs is on: by its place, or by its `device` where that is no link. The
-    link in a class says the whole place; to follow it part by part takes ten times as long."""
-    for number, each in enumerate((path, path, f"{path}/device")):
+    """The function of `taken` that a thing in sysfs is on: by the text of its link, which says the whole place and is
+    read at once; else by where it leads, or its `device`."""
+    for find, place in ((host.link, path), (host.resolve, path), (host.resolve, f"{path}/device")):
         try:
-            passed = functions_of((host.link(each) or "") if number == 0 else host.resolve(each))
-            for address in passed:
-                if address in taken and not taken[address].is_vfio:
-                    return address
-            if passed and number == 0:
-                return None
+            passed = functions_of(find(place) or "")
         except HostError:
             continue
+        mine = [each for each in passed if each in taken and not taken[each].is_vfio]
+        if mine or (passed and find == host.link):
+            return mine[0] if mine else None
     return None
 
 
